@@ -6,6 +6,8 @@ Authors
 
 import torch
 
+PADDINGS = ("zero", "repeat", "repeat-zero")
+
 
 def fit_clip(wav, samples, padding="zero", crop="center"):
     """Cuts or fills one wave to a given length, always in the same way.
@@ -18,7 +20,8 @@ def fit_clip(wav, samples, padding="zero", crop="center"):
         The length wanted.
     padding : str
         For short clips: "zero" adds silence at the end, "repeat" starts
-        again from the beginning.
+        again from the beginning, "repeat-zero" does so as often as the whole
+        wave fits and adds silence, as LAION CLAP does.
     crop : str
         For long clips: "center" or "start".
 
@@ -36,11 +39,13 @@ def fit_clip(wav, samples, padding="zero", crop="center"):
     -------
     >>> fit_clip(torch.tensor([1, 2, 3]), 5, padding="repeat")
     tensor([1, 2, 3, 1, 2])
+    >>> fit_clip(torch.tensor([1, 2]), 5, padding="repeat-zero")
+    tensor([1, 2, 1, 2, 0])
     >>> fit_clip(torch.tensor([1, 2, 3, 4]), 2)
     tensor([2, 3])
     """
-    if padding not in ("zero", "repeat"):
-        raise ValueError(f"padding is '{padding}', expected 'zero', 'repeat'")
+    if padding not in PADDINGS:
+        raise ValueError(f"padding is '{padding}', expected one of {PADDINGS}")
     if crop not in ("center", "start"):
         raise ValueError(f"crop is '{crop}', expected 'center', 'start'")
     if len(wav) >= samples:
@@ -48,6 +53,8 @@ def fit_clip(wav, samples, padding="zero", crop="center"):
         return wav[start : start + samples]
     if padding == "repeat":
         return wav.repeat(-(-samples // len(wav)))[:samples]
+    if padding == "repeat-zero":
+        wav = wav.repeat(samples // len(wav))
     return torch.nn.functional.pad(wav, (0, samples - len(wav)))
 
 

@@ -90,7 +90,11 @@ class FoldData:
         str
             For a report.
         """
-        fill = {"zero": "silence at the end", "repeat": "repetition"}
+        fill = {
+            "zero": "silence at the end",
+            "repeat": "repetition",
+            "repeat-zero": "whole repetitions, then silence,",
+        }
         return (
             f"{self.clip_seconds:g} s: the centre of longer clips, "
             f"{fill[self.clip_policy['padding']]} for shorter ones"

@@ -4,6 +4,7 @@ Authors
  * The speechbrain_clap team 2026
 """
 
+import functools
 import pathlib
 
 import torch
@@ -17,7 +18,7 @@ POOLINGS = {
     "bert": ("cls", "pooler", "mean"),
     "roberta": ("cls", "pooler", "mean"),
     "distilbert": ("cls", "mean"),
-    "gpt2": ("end_of_text", "mean"),
+    "gpt2": ("end_of_text", "last_nonzero", "mean"),
     "clip_text_model": ("eot", "mean"),
 }
 WITH_POOLER = ("bert", "roberta")
@@ -45,11 +46,16 @@ class HuggingFaceText(TextEncoder):
         "pooler", that through the model's dense layer and tanh (BERT,
         RoBERTa); "mean" over the tokens (any); "eot", the last token (CLIP);
         "end_of_text", the hidden state of the ``<|endoftext|>`` that is
-        appended to the text, after a space, and survives truncation (GPT2).
+        appended to the text, after a space, and survives truncation (GPT2);
+        "last_nonzero", the same text, but the token is found as Microsoft
+        CLAP 2023 finds it, by counting the ids that are not 0: a '!' in the
+        text, whose id is 0, shifts it (GPT2).
     pretrained : bool
         If False, random weights on the configuration found at `source`.
     tokenizer_source : str, pathlib.Path or transformers tokenizer, optional
-        Where the tokenizer lies, or the tokenizer. Default: `source`.
+        Where the tokenizer lies, or the tokenizer. Default: `source`. Beside
+        a configuration it is looked for at the first text, and without one
+        the encoder takes tokens only.
     max_length : int
         Longer texts are cut to this many tokens, with one warning.
     frozen : bool
@@ -116,29 +122,25 @@ class HuggingFaceText(TextEncoder):
                 "a configuration has no weights: pass the model's folder or "
                 "its name on the hub, or pretrained=False"
             )
-        if tokenizer_source is None and not named:
-            raise ValueError(
-                "a configuration has no tokenizer: pass tokenizer_source"
-            )
         if named:
             source = find_model(source, weights=pretrained, **place)
+            tokenizer_source = tokenizer_source or source
         config = _text_config(source)
         _check_config(config, pooling, max_length)
 
         super().__init__(config.hidden_size, max_length)
         self.pooling = pooling
-        if tokenizer_source is None:
-            tokenizer_source = source
-        self.tokenizer = _load_tokenizer(tokenizer_source, **place)
-        if len(self.tokenizer) > config.vocab_size:
-            raise ValueError(
-                f"the tokenizer has {len(self.tokenizer)} tokens, the model "
-                f"only {config.vocab_size}: they do not belong together"
-            )
+        self._load_tokenizer = functools.partial(
+            _load_tokenizer, tokenizer_source, config.vocab_size, **place
+        )
         # GPT2 has no padding token; its authors' CLAP pads with '!', id 0.
         self.padding_id = 0
-        if pooling != "end_of_text":
-            self.padding_id = self.tokenizer.pad_token_id or 0
+        if config.model_type != "gpt2":
+            self.padding_id = config.pad_token_id or 0
+        if named or not isinstance(
+            tokenizer_source, (str, pathlib.Path, type(None))
+        ):
+            _ = self.tokenizer  # a fault is told now, not at the first text
 
         # An unused pooler would have no gradient, which DDP refuses.
         options = {}
@@ -159,6 +161,24 @@ class HuggingFaceText(TextEncoder):
         if frozen:
             self.freeze()
 
+    @functools.cached_property
+    def tokenizer(self):
+        """The tokenizer.
+
+        Returns
+        -------
+        transformers.PreTrainedTokenizerBase
+            Loaded now, if it was not before.
+
+        Raises
+        ------
+        OSError
+            If it is not to be had.
+        ValueError
+            If there is none, or if it is not the model's.
+        """
+        return self._load_tokenizer()
+
     def token_ids(self, texts):
         """The tokens of each text, at most `max_length`, special ones kept.
 
@@ -173,7 +193,7 @@ class HuggingFaceText(TextEncoder):
             One row per text.
         """
         ending = []
-        if self.pooling == "end_of_text":
+        if self.pooling in ("end_of_text", "last_nonzero"):
             suffix = f" {self.tokenizer.eos_token}"
             ending = self._ids([suffix])[0]
             texts = [text + suffix for text in texts]
@@ -225,7 +245,8 @@ class HuggingFaceText(TextEncoder):
             vectors = output.pooler_output
         else:
             rows = torch.arange(len(ids), device=ids.device)
-            vectors = hidden[rows, mask.long().sum(1) - 1]
+            text = ids != 0 if self.pooling == "last_nonzero" else mask
+            vectors = hidden[rows, text.long().sum(1) - 1]
         return vectors.to(torch.promote_types(vectors.dtype, torch.float32))
 
 
@@ -284,21 +305,32 @@ def _check_config(config, pooling, max_length):
         )
 
 
-def _load_tokenizer(source, save_path, local_files_only):
+def _load_tokenizer(source, vocab_size, save_path, local_files_only):
     """The tokenizer of a folder or a hub name; a tokenizer is passed on."""
-    if not isinstance(source, (str, pathlib.Path)):
-        return source
-    from transformers import AutoTokenizer
-
-    folder = find_model(source, False, save_path, local_files_only)
-    # transformers 5 makes up an empty tokenizer where there is none.
-    if not any((folder / name).exists() for name in TOKENIZER_FILES):
-        raise OSError(
-            f"the folder {folder} holds no tokenizer: expected one of "
-            f"{', '.join(TOKENIZER_FILES)}, as the tokenizer's "
-            "save_pretrained writes them; or pass tokenizer_source"
+    if source is None:
+        raise ValueError(
+            "this text encoder was made from a configuration alone and has no "
+            "tokenizer: pass tokenizer_source, or give it tokens"
         )
-    return AutoTokenizer.from_pretrained(folder)
+    tokenizer = source
+    if isinstance(source, (str, pathlib.Path)):
+        from transformers import AutoTokenizer
+
+        folder = find_model(source, False, save_path, local_files_only)
+        # transformers 5 makes up an empty tokenizer where there is none.
+        if not any((folder / name).exists() for name in TOKENIZER_FILES):
+            raise OSError(
+                f"the folder {folder} holds no tokenizer: expected one of "
+                f"{', '.join(TOKENIZER_FILES)}, as the tokenizer's "
+                "save_pretrained writes them; or pass tokenizer_source"
+            )
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+    if len(tokenizer) > vocab_size:
+        raise ValueError(
+            f"the tokenizer has {len(tokenizer)} tokens, the model only "
+            f"{vocab_size}: they do not belong together"
+        )
+    return tokenizer
 
 
 def _load_model(folder, **options):

@@ -89,3 +89,20 @@ def test_silence_one_sample_and_long_clips_are_finite():
             0.1 * torch.randn(1, 16000 * 30),
         ):
             assert torch.isfinite(encoder(wavs)).all()
+
+
+def test_tags_only_with_a_head():
+    """The head is there when asked for, and learns with all the rest."""
+    wavs = 0.1 * torch.randn(3, 8000)
+    with pytest.raises(ValueError, match="num_classes"):
+        make(CNN10).classify(wavs)
+    encoder = make(CNN10, num_classes=5, head_dropout=0.0, block_dropout=0.0)
+    alone = encoder.classify(wavs[:1, :4000])
+    logits = encoder.classify(wavs, torch.tensor([0.5, 1.0, 0.7]))
+    torch.testing.assert_close(logits[:1], alone, atol=1e-5, rtol=1e-4)
+    embedding = encoder(wavs)
+    torch.testing.assert_close(
+        encoder.classify(wavs), encoder.fc_audioset(embedding)
+    )
+    encoder.train().classify(wavs).sum().backward()
+    assert all(p.grad is not None for p in encoder.parameters())

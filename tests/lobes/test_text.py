@@ -389,8 +389,11 @@ def test_other_mistakes_are_named():
     config, tokenizer = make("bert")
     with pytest.raises(ValueError, match="no weights"):
         HuggingFaceText(config, "cls")
+    alone = HuggingFaceText(config, "cls", pretrained=False, max_length=40)
+    ids = torch.tensor([[2, 3]])
+    assert alone.eval()(ids, ids > 0).shape == (1, config.hidden_size)
     with pytest.raises(ValueError, match="pass tokenizer_source"):
-        HuggingFaceText(config, "cls", pretrained=False)
+        alone.encode(["a dog"])
     options = {"pretrained": False, "tokenizer_source": tokenizer}
     with pytest.raises(ValueError, match="model_type"):
         HuggingFaceText({"hidden_size": 16}, "cls", **options)
