@@ -9,9 +9,11 @@ import pathlib
 
 import torch
 
-from speechbrain_clap.utils.huggingface import find_model
-
-TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "tokenizer.model")
+from speechbrain_clap.utils.huggingface import (
+    find_model,
+    load_config,
+    load_tokenizer,
+)
 
 
 class PrefixDecoder(torch.nn.Module):
@@ -91,7 +93,7 @@ class PrefixDecoder(torch.nn.Module):
             self.model.config, "max_position_embeddings", None
         )
         self._load_tokenizer = functools.partial(
-            _load_tokenizer, tokenizer_source, self.vocab_size, **place
+            load_tokenizer, tokenizer_source, self.vocab_size, **place
         )
         self.register_load_state_dict_pre_hook(_complete_tied)
         self.register_load_state_dict_post_hook(_tie)
@@ -265,19 +267,9 @@ class PrefixDecoder(torch.nn.Module):
 
 def _build_model(source):
     """A model with random weights: from a folder, a dict, a configuration."""
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM
 
-    config = source
-    if isinstance(source, pathlib.Path):
-        config = AutoConfig.from_pretrained(source)
-    elif isinstance(source, dict):
-        if "model_type" not in source:
-            raise ValueError(
-                "a configuration given as a dict needs the key 'model_type', "
-                f"such as 'gpt2'; got {sorted(source)}"
-            )
-        config = AutoConfig.for_model(**source)
-    return AutoModelForCausalLM.from_config(config)
+    return AutoModelForCausalLM.from_config(load_config(source, "'gpt2'"))
 
 
 def _load_model(folder):
@@ -291,33 +283,6 @@ def _load_model(folder):
     )
 
     return HFTransformersInterface(str(folder), with_lm_head=True).model
-
-
-def _load_tokenizer(source, vocab_size, save_path, local_files_only):
-    """The tokenizer of a folder or a hub name; a tokenizer is passed on."""
-    if source is None:
-        raise ValueError(
-            "this language model was made from a configuration alone and has "
-            "no tokenizer: pass tokenizer_source, or ask for tokens only"
-        )
-    tokenizer = source
-    if isinstance(source, (str, pathlib.Path)):
-        from transformers import AutoTokenizer
-
-        folder = find_model(source, False, save_path, local_files_only)
-        # transformers 5 makes up an empty tokenizer where there is none.
-        if not any((folder / name).exists() for name in TOKENIZER_FILES):
-            raise OSError(
-                f"the folder {folder} holds no tokenizer: expected one of "
-                f"{', '.join(TOKENIZER_FILES)}; or pass tokenizer_source"
-            )
-        tokenizer = AutoTokenizer.from_pretrained(folder)
-    if len(tokenizer) > vocab_size:
-        raise ValueError(
-            f"the tokenizer has {len(tokenizer)} tokens, the language model "
-            f"only {vocab_size}: they do not belong together"
-        )
-    return tokenizer
 
 
 def _tied(model):

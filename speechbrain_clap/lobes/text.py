@@ -10,7 +10,11 @@ import pathlib
 import torch
 
 from speechbrain_clap.lobes.text_encoder import TextEncoder, masked_mean
-from speechbrain_clap.utils.huggingface import find_model
+from speechbrain_clap.utils.huggingface import (
+    find_model,
+    load_config,
+    load_tokenizer,
+)
 
 # How each family can be pooled; "gpt2" and "clip_text_model" are causal, so
 # their first token knows nothing of the text.
@@ -22,7 +26,6 @@ POOLINGS = {
     "clip_text_model": ("eot", "mean"),
 }
 WITH_POOLER = ("bert", "roberta")
-TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "vocab.txt")
 
 
 class HuggingFaceText(TextEncoder):
@@ -131,7 +134,7 @@ class HuggingFaceText(TextEncoder):
         super().__init__(config.hidden_size, max_length)
         self.pooling = pooling
         self._load_tokenizer = functools.partial(
-            _load_tokenizer, tokenizer_source, config.vocab_size, **place
+            load_tokenizer, tokenizer_source, config.vocab_size, **place
         )
         # GPT2 has no padding token; its authors' CLAP pads with '!', id 0.
         self.padding_id = 0
@@ -263,19 +266,7 @@ def _require_transformers():
 
 def _text_config(source):
     """The configuration of the text part: folder, dict or object."""
-    from transformers import AutoConfig
-
-    if isinstance(source, pathlib.Path):
-        config = AutoConfig.from_pretrained(source)
-    elif isinstance(source, dict):
-        if "model_type" not in source:
-            raise ValueError(
-                "a configuration given as a dict needs the key 'model_type', "
-                f"one of {', '.join(POOLINGS)}; got {sorted(source)}"
-            )
-        config = AutoConfig.for_model(**source)
-    else:
-        config = source
+    config = load_config(source, f"one of {', '.join(POOLINGS)}")
     if config.model_type == "clip":
         return config.text_config
     return config
@@ -303,34 +294,6 @@ def _check_config(config, pooling, max_length):
             f"max_length={max_length} does not suit this {family} model: "
             f"expected 3 to {positions} tokens"
         )
-
-
-def _load_tokenizer(source, vocab_size, save_path, local_files_only):
-    """The tokenizer of a folder or a hub name; a tokenizer is passed on."""
-    if source is None:
-        raise ValueError(
-            "this text encoder was made from a configuration alone and has no "
-            "tokenizer: pass tokenizer_source, or give it tokens"
-        )
-    tokenizer = source
-    if isinstance(source, (str, pathlib.Path)):
-        from transformers import AutoTokenizer
-
-        folder = find_model(source, False, save_path, local_files_only)
-        # transformers 5 makes up an empty tokenizer where there is none.
-        if not any((folder / name).exists() for name in TOKENIZER_FILES):
-            raise OSError(
-                f"the folder {folder} holds no tokenizer: expected one of "
-                f"{', '.join(TOKENIZER_FILES)}, as the tokenizer's "
-                "save_pretrained writes them; or pass tokenizer_source"
-            )
-        tokenizer = AutoTokenizer.from_pretrained(folder)
-    if len(tokenizer) > vocab_size:
-        raise ValueError(
-            f"the tokenizer has {len(tokenizer)} tokens, the model only "
-            f"{vocab_size}: they do not belong together"
-        )
-    return tokenizer
 
 
 def _load_model(folder, **options):

@@ -61,7 +61,7 @@ def beam_search(
 
     Example
     -------
-    >>> table = torch.tensor([[0.1, 0.6, 0.3], [0.2, 0.1, 0.7]]).log()
+    >>> table = torch.tensor([[0.1, 0.5, 0.4], [0.2, 0.1, 0.7]]).log()
     >>> step = lambda tokens, parents: table[1].expand(len(tokens), -1)
     >>> tokens, lengths, scores = beam_search(
     ...     table[:1], step, beam_size=2, max_length=2, stop_id=2
@@ -70,7 +70,7 @@ def beam_search(
     tensor([[[1, 2],
              [2, 0]]])
     >>> lengths, scores.exp()
-    (tensor([[2, 1]]), tensor([[0.6481, 0.3000]]))
+    (tensor([[2, 1]]), tensor([[0.5916, 0.4000]]))
     """
     clips, vocabulary = logits.shape
     if not 1 <= beam_size <= vocabulary or max_length < 1 or temperature <= 0:
@@ -124,7 +124,9 @@ def beam_search(
             1, parent
         )
 
-    scores, order = (scores / lengths).sort(1, descending=True, stable=True)
+    scores, order = torch.sort(
+        scores / lengths, dim=1, descending=True, stable=True
+    )
     lengths = lengths.gather(1, order)
     tokens = tokens.gather(1, order[:, :, None].expand_as(tokens))
     return tokens[:, :, : int(lengths.max())], lengths, scores
