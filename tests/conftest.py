@@ -50,7 +50,7 @@ class Golden:
             if key.startswith(prefix)
         }
         state = {
-            key: torch.from_numpy(value)
+            key: torch.as_tensor(value)
             for key, value in self.fill.fill_state_dict(shapes).items()
         }
         for key, packed in self.facts.get("explicit_parameters", {}).items():

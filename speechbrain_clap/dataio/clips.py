@@ -90,3 +90,46 @@ def windows(wav, samples, hop, padding="zero"):
         return fit_clip(wav, samples, padding).unsqueeze(0)
     starts = list(range(0, len(wav) - samples, hop)) + [len(wav) - samples]
     return torch.stack([wav[start : start + samples] for start in starts])
+
+
+def as_waves(wavs):
+    """Brings waves from outside to float32 in [-1, 1], or says why it cannot.
+
+    Arguments
+    ---------
+    wavs : torch.Tensor or array
+        [B, T] or [T], of any length; float of any width, or int16.
+
+    Returns
+    -------
+    torch.Tensor
+        float32, [B, T].
+
+    Raises
+    ------
+    ValueError
+        If they have another shape or type, no samples, or are not finite.
+
+    Example
+    -------
+    >>> as_waves(torch.tensor([-32768, 16384], dtype=torch.int16))
+    tensor([[-1.0000,  0.5000]])
+    """
+    wavs = torch.as_tensor(wavs)
+    if wavs.ndim == 1:
+        wavs = wavs.unsqueeze(0)
+    if wavs.ndim != 2 or wavs.shape[1] == 0:
+        raise ValueError(
+            f"waves of shape {list(wavs.shape)}: expected [B, T], mono, "
+            "with T of at least 1 (average the channels of stereo first)"
+        )
+    if wavs.dtype == torch.int16:
+        wavs = wavs.float() / 32768
+    elif not wavs.is_floating_point():
+        raise ValueError(
+            f"waves of type {wavs.dtype}: expected float in [-1, 1], or int16"
+        )
+    wavs = wavs.float()
+    if not bool(torch.isfinite(wavs).all()):
+        raise ValueError("waves hold NaN or infinite samples")
+    return wavs

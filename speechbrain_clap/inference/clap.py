@@ -10,10 +10,18 @@ import torch
 from speechbrain.inference.interfaces import Pretrained
 from torch.nn.functional import normalize
 
+from speechbrain_clap.checkpoints.models import PublishedCLAP
+from speechbrain_clap.checkpoints.published import load_published
 from speechbrain_clap.dataio.audio import read_audio
-from speechbrain_clap.dataio.clips import fit_clip, windows
+from speechbrain_clap.dataio.clips import (
+    PADDINGS,
+    as_waves,
+    fit_clip,
+    windows,
+)
 from speechbrain_clap.utils.lengths import by_length
 
+LONG = ("center", "windows", "whole")
 
 class CLAP(Pretrained):
     """A trained CLAP, ready to use, in SpeechBrain's ``Pretrained`` manner.
@@ -22,10 +30,12 @@ class CLAP(Pretrained):
     brought to the length that the model was trained on, by the policy that
     the model's folder states (`clip_policy`):
 
-    - `padding`: a shorter sound is filled with silence ("zero") or repeated
-      ("repeat");
+    - `padding`: a shorter sound is filled with silence ("zero"), repeated
+      ("repeat"), or repeated as often as the whole of it fits and then filled
+      with silence ("repeat-zero");
     - `long`: of a longer one the "center" is taken, or "windows" over all of
-      it, one after the other, whose embeddings are averaged.
+      it, one after the other, whose embeddings are averaged, or the "whole",
+      for encoders with a rule of their own.
 
     Arguments
     ---------
@@ -52,13 +62,10 @@ class CLAP(Pretrained):
         policy = dict(self.hparams.clip_policy)
         self.padding = policy.get("padding")
         self.long = policy.get("long")
-        if self.padding not in ("zero", "repeat") or self.long not in (
-            "center",
-            "windows",
-        ):
+        if self.padding not in PADDINGS or self.long not in LONG:
             raise ValueError(
-                f"clip_policy is {policy}, expected padding: zero or repeat, "
-                "and long: center or windows"
+                f"clip_policy is {policy}, expected padding to be one of "
+                f"{', '.join(PADDINGS)}, and long one of {', '.join(LONG)}"
             )
 
     @classmethod
@@ -95,6 +102,62 @@ class CLAP(Pretrained):
                 )
             overrides["model_folder"] = str(folder)
         return super().from_hparams(str(source), overrides=overrides, **kwargs)
+
+    @classmethod
+    def from_published(cls, family, source=None, device="cpu", **options):
+        """Makes a working model of published weights.
+
+        Short and long sounds are treated by the family's policy, the same
+        way at every call; prompts are those of its published figures.
+
+        Arguments
+        ---------
+        family : str
+            "msclap_2022", "msclap_2023", "laion_clap_htsat_tiny_unfused",
+            "laion_clap_htsat_tiny_fused" or "laion_clap_transformers".
+        source : str, pathlib.Path, dict or None
+            Where the weights are; None downloads them once.
+        device : str
+            Where to compute.
+        **options : dict
+            As for ``speechbrain_clap.checkpoints.load_published``, such as
+            `tokenizer_source`.
+
+        Returns
+        -------
+        CLAP
+            In eval mode.
+
+        Raises
+        ------
+        speechbrain_clap.checkpoints.reading.CheckpointError
+            If the weights are not what was expected.
+        ValueError
+            If there is no such family, or it has no text tower.
+
+        Example
+        -------
+        >>> clap = CLAP.from_published("msclap_2023")  # doctest: +SKIP
+        >>> clap.classify_file("a.wav", ["dog", "rain"])  # doctest: +SKIP
+        {'dog': 0.98..., 'rain': 0.01...}
+        """
+        published = load_published(family, source, prefer="ours", **options)
+        row = published.family
+        if not isinstance(published, PublishedCLAP):
+            raise ValueError(
+                f"'{family}' has no text to compare sounds with: use "
+                "speechbrain_clap.checkpoints.load_published"
+            )
+        hparams = {
+            "clip_policy": dict(row.clip_policy),
+            "templates": [row.prompt],
+            "class_names": [],
+        }
+        return cls(
+            modules={"clap": published.net},
+            hparams=hparams,
+            run_opts={"device": device},
+        )
 
     @property
     def sample_rate(self):
@@ -146,37 +209,19 @@ class CLAP(Pretrained):
         ValueError
             If the waves have another shape, no samples, or are not finite.
         """
-        wavs = self._checked(wavs)
+        wavs = as_waves(wavs).to(self.device)
         if lens is not None:
             lens = torch.as_tensor(lens, device=wavs.device)
         return by_length(self._encode_equal, wavs, lens)
-
-    def _checked(self, wavs):
-        wavs = torch.as_tensor(wavs)
-        if wavs.ndim == 1:
-            wavs = wavs.unsqueeze(0)
-        if wavs.ndim != 2 or wavs.shape[1] == 0:
-            raise ValueError(
-                f"waves of shape {list(wavs.shape)}: expected [B, T], mono, "
-                "with T of at least 1 (average the channels of stereo first)"
-            )
-        if wavs.dtype == torch.int16:
-            wavs = wavs.float() / 32768
-        elif not wavs.is_floating_point():
-            raise ValueError(
-                f"waves of type {wavs.dtype}: expected float in [-1, 1], or "
-                "int16"
-            )
-        wavs = wavs.to(self.device, torch.float32)
-        if not bool(torch.isfinite(wavs).all()):
-            raise ValueError("waves hold NaN or infinite samples")
-        return wavs
 
     def _encode_equal(self, wavs):
         """Embeds waves whose true length is the same, [B, T]."""
         clap = self.mods.clap
         samples = round(clap.clip_seconds * clap.sample_rate)
-        if self.long == "center":
+        if self.long == "whole" and wavs.shape[1] > samples:
+            with self.inference_ctx:
+                return clap.encode_audio(wavs)
+        if self.long != "windows":
             clips = torch.stack(
                 [fit_clip(wav, samples, self.padding) for wav in wavs]
             )
@@ -321,6 +366,11 @@ class CLAP(Pretrained):
         (['dog', 'rain'], 1.0)
         """
         labels = list(labels or self.hparams.class_names)
+        if not labels:
+            raise ValueError(
+                "classify_file: this model was trained on no classes of its "
+                "own, so pass labels"
+            )
         if len(set(labels)) < len(labels):
             raise ValueError(f"labels hold a name twice: {labels}")
         audio = self.encode_audio_file(path)

@@ -1,0 +1,147 @@
+"""Every family through ``load_published``, against its authors' code."""
+
+import pytest
+import torch
+from torch.nn import functional
+
+from speechbrain_clap.checkpoints import load_published
+
+TEXT = ("msclap_2022", "msclap_2023", "laion_clap_htsat_tiny_unfused")
+LOADED = {}  # the model of the family at hand
+
+
+@pytest.fixture
+def loaded(golden):
+    """``loaded(family)`` gives the golden file and the model, built once."""
+
+    def _load(family):
+        if family not in LOADED:
+            LOADED.clear()  # one at a time, they are large
+            LOADED[family] = load_published(family, golden(family).weights())
+        return golden(family), LOADED[family]
+
+    return _load
+
+
+def prepared(wavs, preparation):
+    """Waves as the golden case says, from the start of its text."""
+    if "repeated and cut to" in preparation:
+        samples = int(preparation.split("cut to ")[1].split()[0])
+        times = -(-samples // wavs.shape[1])
+        return wavs.repeat(1, times)[:, :samples]
+    if "zeros up to" in preparation:
+        samples = int(preparation.split("zeros up to ")[1].split(",")[0])
+        wavs = wavs.repeat(1, samples // wavs.shape[1])
+        return functional.pad(wavs, (0, samples - wavs.shape[1]))
+    return wavs
+
+
+@pytest.mark.parametrize(
+    "family",
+    ["msclap_2022", "msclap_2023", "laion_clap_htsat_tiny_unfused"]
+    + ["htsat_audioset", "panns_cnn14"],
+)
+def test_sounds(loaded, family):
+    """Embeddings and tags of the clip and of every other case."""
+    case, model = loaded(family)
+    assert model.report.strict and not model.training
+    assert model.sample_rate == case.facts["sample_rate"]
+    cases = {"": case.facts, **case.facts.get("more_cases", {})}
+    for name, one in cases.items():
+        if name == "short_infer_mode":
+            continue  # repeats the spectrogram: see test_htsat_published.py
+        wavs = prepared(case.waves(one), one.get("preparation", ""))
+        outputs = one["outputs"]
+        case.check("clipwise_output", model.classify(wavs), one)
+        for embedding in ("audio_embedding", "embedding", "latent"):
+            if embedding in outputs:
+                case.check(embedding, model.encode_audio(wavs), one)
+                break
+
+
+@pytest.mark.parametrize("family", TEXT)
+def test_texts(loaded, family):
+    """Embeddings of tokens, and the similarity that they give."""
+    case, model = loaded(family)
+    tokens = case.facts["text_input"]
+    text = model.encode_tokens(tokens["input_ids"], tokens["attention_mask"])
+    case.check("text_embedding", text)
+    # Padding is told from its id where no mask is given.
+    again = model.encode_tokens(tokens["input_ids"])
+    torch.testing.assert_close(again, text, atol=1e-5, rtol=1e-5)
+    if "similarity_audio_by_text" in case.facts["outputs"]:
+        audio = model.encode_audio(case.waves())
+        ours = functional.normalize(audio) @ functional.normalize(text).T
+        ours = ours * model.logit_scale.exp()
+        wanted = case.wanted("similarity_audio_by_text")
+        assert (ours - wanted).abs().max() <= 2e-6
+
+
+def test_wav2clip(loaded):
+    """The published rule over the batch; the frames are in the lobe's test."""
+    case, model = loaded("wav2clip")
+    case.check("embedding", model.encode_audio(case.waves()))
+    alone = [model.encode_audio(wav) for wav in case.waves()]
+    case.check("embedding_each_clip_alone", torch.cat(alone))
+    ours = load_published("wav2clip", case.weights(), prefer="ours")
+    both = ours.encode_audio(case.waves())
+    case.check("embedding_each_clip_alone", both)
+
+
+def test_vggish(loaded):
+    """The mean over the examples."""
+    case, model = loaded("vggish")
+    wanted = case.wanted("embedding").mean(1)
+    ours = model.encode_audio(case.waves())
+    assert (ours - wanted).abs().max() <= 2e-5 * wanted.abs().max()
+
+
+def test_esresnext(loaded):
+    """Pooled features; the tags' logits are in the lobe's test."""
+    case, model = loaded("esresnext_fbsp")
+    case.check("pooled", model.encode_audio(case.waves()))
+    wanted = case.wanted("logits").sigmoid()
+    ours = model.classify(case.waves())
+    torch.testing.assert_close(ours, wanted, atol=5e-3, rtol=0)
+
+
+def test_laion_fused(loaded):
+    """Clips of up to ten seconds; longer ones are drawn by another rule."""
+    case, model = loaded("laion_clap_htsat_tiny_fused")
+    wavs = case.waves(case.facts["inputs"]["short"])
+    case.check("short_audio_embedding", model.encode_audio(wavs))
+    assert model.encode_audio(wavs.repeat(1, 2)[:, :600000]).shape == (2, 512)
+
+
+def test_clapcap(loaded):
+    """The embedding, and the captions' tokens."""
+    case, model = loaded("msclap_clapcap")
+    case.check("audio_embedding", model.encode_audio(case.waves()))
+    one = case.facts["beam_search"]["narrow"]
+    tokens, _ = model.generate(
+        case.waves(),
+        beam_size=one["beam_size"],
+        max_length=one["entry_length"],
+        temperature=one["temperature"],
+        stop_id=one["stop_id"],
+    )
+    assert tokens == one["per_item"]
+
+
+def test_audioclip(loaded):
+    """Three towers, unnormalised as the authors' ``encode_*``."""
+    pytest.importorskip("open_clip")
+    case, model = loaded("audioclip")
+    audio = model.encode_audio(case.waves())
+    case.check("audio_embedding_unnormalised", audio)
+    image = case.facts["image_input"]
+    pixels = torch.from_numpy(
+        case.fill.image(image["seed"], image["batch"], image["size"])
+    )
+    case.check("image_embedding_unnormalised", model.encode_image(pixels))
+    text = case.facts["text_input"]
+    wanted = model.encode_text(text["labels"])
+    case.check("text_embedding_unnormalised", wanted)
+    rows = [torch.tensor(row) for row in text["token_ids"]]
+    ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
+    case.check("text_embedding_unnormalised", model.encode_tokens(ids))
