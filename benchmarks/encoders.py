@@ -55,7 +55,9 @@ def make_htsats(device):
     Their weights differ, which takes no time of either.
     """
     torch.manual_seed(0)
-    ours = HTSAT(LogMelGiven(), clip_seconds=10.0, drop_path=0.0).to(device).eval()
+    ours = (
+        HTSAT(LogMelGiven(), clip_seconds=10.0, drop_path=0.0).to(device).eval()
+    )
     theirs = ClapAudioModel(ClapAudioConfig()).to(device).eval()
     return ours, theirs
 

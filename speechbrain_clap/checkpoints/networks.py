@@ -20,7 +20,7 @@ from speechbrain_clap.checkpoints.models import (
 )
 from speechbrain_clap.lobes.cnn14 import CNN14
 from speechbrain_clap.lobes.esresnext import ESResNeXt
-from speechbrain_clap.lobes.features import LogMel
+from speechbrain_clap.lobes.features import published_log_mel
 from speechbrain_clap.lobes.htsat import HTSAT
 from speechbrain_clap.lobes.htsat_fusion import HTSATFusion
 from speechbrain_clap.lobes.mapper import TransformerMapper
@@ -114,7 +114,7 @@ def _htsat_constants(prefix, htsat):
 def _msclap_2022(row, published, tokenizer_source, official):
     net = CLAP(
         CNN14(
-            LogMel(sample_rate=44100, f_min=50.0, f_max=14000.0),
+            published_log_mel(row.name),
             clip_seconds=row.clip_seconds,
             num_classes=AUDIOSET_CLASSES,
         ),
@@ -152,9 +152,7 @@ def _msclap_pairs(text):
 
 def _msclap_audio(row, published):
     """HTSAT over filters that were made for another sample rate."""
-    features = LogMel(
-        sample_rate=44100, mel_sample_rate=32000, f_min=50.0, f_max=14000.0
-    )
+    features = published_log_mel("msclap_2023")
     return HTSAT(
         features,
         clip_seconds=row.clip_seconds,
@@ -226,20 +224,8 @@ def _laion(row, published, tokenizer_source, official):
         "clip_seconds": row.clip_seconds,
         "num_classes": AUDIOSET_CLASSES,
     }
-    if fused:
-        features = LogMel(
-            sample_rate=48000,
-            hop_length=480,
-            f_min=50.0,
-            f_max=14000.0,
-            mel_scale="htk",
-        )
-        encoder = HTSATFusion(features, **options)
-    else:
-        features = LogMel(
-            sample_rate=48000, hop_length=480, f_min=50.0, f_max=14000.0
-        )
-        encoder = HTSAT(features, **options)
+    features = published_log_mel(row.name)
+    encoder = (HTSATFusion if fused else HTSAT)(features, **options)
     net = CLAP(
         encoder,
         HuggingFaceText(
@@ -279,7 +265,7 @@ def _laion(row, published, tokenizer_source, official):
 
 def _htsat_audioset(row, published, tokenizer_source, official):
     net = HTSAT(
-        LogMel(sample_rate=32000),
+        published_log_mel(row.name),
         clip_seconds=row.clip_seconds,
         num_classes=AUDIOSET_CLASSES,
         window_frames="half" if published else None,
@@ -291,7 +277,7 @@ def _htsat_audioset(row, published, tokenizer_source, official):
 
 def _panns_cnn14(row, published, tokenizer_source, official):
     net = CNN14(
-        LogMel(sample_rate=32000),
+        published_log_mel(row.name),
         clip_seconds=row.clip_seconds,
         num_classes=AUDIOSET_CLASSES,
     )

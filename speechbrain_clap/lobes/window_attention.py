@@ -100,12 +100,77 @@ def shift_mask(resolution, size, shift):
     return torch.zeros(apart.shape).masked_fill_(apart, APART)
 
 
+class BiasedAttention(torch.autograd.Function):
+    """Attention with a bias that learns, on CPUs.
+
+    PyTorch's fused kernel has no gradient for the bias there. What autograd
+    makes of the single steps asks for fresh memory for the scores four times,
+    and getting it takes longer than the arithmetic; here it is twice.
+    """
+
+    @staticmethod
+    def forward(ctx, query, key, value, bias):
+        """Attends.
+
+        Arguments
+        ---------
+        ctx : object
+            What the backward needs.
+        query : torch.Tensor
+            [B, heads, tokens, C].
+        key : torch.Tensor
+            The same shape.
+        value : torch.Tensor
+            The same shape.
+        bias : torch.Tensor
+            [1, heads, tokens, tokens].
+
+        Returns
+        -------
+        torch.Tensor
+            [B, heads, tokens, C].
+        """
+        query = query * query.shape[-1] ** -0.5
+        scores = query @ key.transpose(-1, -2)
+        scores.add_(bias)
+        torch.softmax(scores, -1, out=scores)
+        ctx.save_for_backward(query, key, value, scores)
+        return scores @ value
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, grad):
+        """Gradients of everything.
+
+        Arguments
+        ---------
+        ctx : object
+            What the forward left.
+        grad : torch.Tensor
+            [B, heads, tokens, C].
+
+        Returns
+        -------
+        tuple of torch.Tensor
+            For each argument of the forward.
+        """
+        query, key, value, weights = ctx.saved_tensors
+        of_value = weights.transpose(-1, -2) @ grad
+        of_scores = grad @ value.transpose(-1, -2)
+        torch.ops.aten._softmax_backward_data.out(
+            of_scores, weights, -1, weights.dtype, grad_input=of_scores
+        )
+        of_query = (of_scores @ key).mul_(query.shape[-1] ** -0.5)
+        of_key = of_scores.transpose(-1, -2) @ query
+        return of_query, of_key, of_value, of_scores.sum(0, keepdim=True)
+
+
 def attend(query, key, value, bias):
     """Attention with a bias, by the fastest way for the device at hand.
 
-    That is PyTorch's fused kernel, except on CPUs in training, where it has
-    none for a bias that learns, and in bf16: there two products around a
-    softmax take half of its time (windows of 64 tokens, two cores).
+    That is PyTorch's fused kernel, except on CPUs in training, and in bf16:
+    there two products around a softmax take half of its time (windows of 64
+    tokens, two cores).
 
     Arguments
     ---------
@@ -132,13 +197,12 @@ def attend(query, key, value, bias):
     True
     """
     whole = query.dtype == torch.float32 and not torch.is_grad_enabled()
-    if query.device.type != "cpu" or whole:
+    if query.device.type != "cpu" or whole or torch.compiler.is_compiling():
         return functional.scaled_dot_product_attention(
             query, key, value, attn_mask=bias
         )
     with torch.autocast("cpu", enabled=False):  # which would widen the softmax
-        scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
-        return scores.add_(bias).softmax(-1) @ value
+        return BiasedAttention.apply(query, key, value, bias)
 
 
 class WindowAttention(torch.nn.Module):
