@@ -20,7 +20,7 @@ from speechbrain_clap.checkpoints.models import (
 )
 from speechbrain_clap.lobes.cnn14 import CNN14
 from speechbrain_clap.lobes.esresnext import ESResNeXt
-from speechbrain_clap.lobes.features import published_log_mel
+from speechbrain_clap.lobes.features import LogSpectrogram, published_log_mel
 from speechbrain_clap.lobes.htsat import HTSAT
 from speechbrain_clap.lobes.htsat_fusion import HTSATFusion
 from speechbrain_clap.lobes.mapper import TransformerMapper
@@ -321,7 +321,10 @@ def _wav2clip(row, published, tokenizer_source, official):
     # The other half of training: nobody says whether all files hold it.
     trains = any(key.startswith("image_transform.") for key in official)
     net = Wav2CLIP(
-        ResNet18(normalise="batch" if published else "clip"),
+        ResNet18(
+            LogSpectrogram(normalise="batch" if published else "clip"),
+            clip_seconds=row.clip_seconds,
+        ),
         MLPProjection(**sizes),
         MLPProjection(**sizes) if trains else None,
     )

@@ -9,7 +9,9 @@ import sys
 
 import numpy
 
+from speechbrain_clap.checkpoints import FAMILIES, CheckpointError
 from speechbrain_clap.dataio.audio import BadClipError
+from speechbrain_clap.dataio.download import DownloadError
 from speechbrain_clap.inference import CLAP
 from speechbrain_clap.utils.files import atomic_write
 
@@ -41,7 +43,15 @@ def main(arguments=None):
     )
     embed = verbs.add_parser("embed", help="write the files' embeddings")
     for verb in (classify, embed):
-        verb.add_argument("model", help="folder that training left: model/")
+        verb.add_argument(
+            "model",
+            help="folder that training left (model/), or a name of published "
+            "weights, such as msclap_2023",
+        )
+        verb.add_argument(
+            "--weights",
+            help="the file of published weights; default: downloaded once",
+        )
         verb.add_argument("files", nargs="+", help="sound files")
     classify.add_argument(
         "--labels", nargs="+", help="any words; default: those of training"
@@ -49,7 +59,10 @@ def main(arguments=None):
     embed.add_argument("--output", required=True, help="a .npy file, [N, D]")
     options = parser.parse_args(arguments)
     try:
-        clap = CLAP.from_hparams(source=options.model)
+        if options.model in FAMILIES:
+            clap = CLAP.from_published(options.model, options.weights)
+        else:
+            clap = CLAP.from_hparams(source=options.model)
         if options.verb == "classify":
             for path in options.files:
                 scores = clap.classify_file(path, options.labels)
@@ -60,7 +73,13 @@ def main(arguments=None):
             with atomic_write(options.output) as temporary:
                 with open(temporary, "wb") as stream:
                     numpy.save(stream, embeddings.cpu().numpy())
-    except (BadClipError, OSError, ValueError) as error:
+    except (
+        BadClipError,
+        CheckpointError,
+        DownloadError,
+        OSError,
+        ValueError,
+    ) as error:
         print(f"sbclap: {error}", file=sys.stderr)
         return 1
     return 0

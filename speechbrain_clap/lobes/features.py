@@ -1,78 +1,46 @@
-"""Log-mel spectrograms as the published CLAP, PANNs and HTSAT models use them.
+"""Spectrograms as the published CLAP, PANNs and Wav2CLIP models use them.
 
 Authors
  * The speechbrain_clap team 2026
 """
 
-import numpy
 import torch
-from speechbrain.processing.features import STFT
+
+from speechbrain_clap.lobes.mel import htk_mel_matrix, slaney_mel_matrix
+from speechbrain_clap.lobes.spectrogram import PowerSpectrogram
 
 # Below this power a bin counts as silent, as in torchlibrosa.
 POWER_FLOOR = 1e-10
 
+MEL_SCALES = {"slaney": slaney_mel_matrix, "htk": htk_mel_matrix}
 
-def slaney_mel_matrix(sample_rate, n_fft, n_mels, f_min, f_max):
-    """Triangular filters on Slaney's mel scale, each of unit area.
-
-    As ``torchaudio.functional.melscale_fbanks(norm="slaney",
-    mel_scale="slaney")``, but computed in float64 as librosa does: in float32
-    a filter's edge moves so far that tonal sounds differ by 2e-3 dB from what
-    the published weights were trained on.
-
-    Arguments
-    ---------
-    sample_rate : int
-        In Hz.
-    n_fft : int
-        Points of the Fourier transform.
-    n_mels : int
-        Number of filters.
-    f_min : float
-        Lower edge of the lowest, in Hz.
-    f_max : float
-        Upper edge of the highest, in Hz.
-
-    Returns
-    -------
-    torch.Tensor
-        float32, [n_fft // 2 + 1, n_mels].
-
-    Example
-    -------
-    >>> slaney_mel_matrix(16000, 512, 64, 0.0, 8000.0).shape
-    torch.Size([257, 64])
-    """
-    # Linear below 1000 Hz (15 mels), then 27 mels to a factor of 6.4.
-    step = numpy.log(6.4) / 27
-
-    def _to_mel(hertz):
-        return numpy.where(
-            hertz < 1000,
-            3 * hertz / 200,
-            15 + numpy.log(numpy.maximum(hertz, 1000) / 1000) / step,
-        )
-
-    mels = numpy.linspace(_to_mel(f_min), _to_mel(f_max), n_mels + 2)
-    edges = numpy.where(
-        mels < 15, 200 * mels / 3, 1000 * numpy.exp(step * (mels - 15))
-    )
-    bins = numpy.linspace(0, sample_rate / 2, n_fft // 2 + 1)[:, None]
-    rise = (bins - edges[:-2]) / numpy.diff(edges)[:-1]
-    fall = (edges[2:] - bins) / numpy.diff(edges)[1:]
-    filters = numpy.maximum(0, numpy.minimum(rise, fall))
-    area = 2 / (edges[2:] - edges[:-2])
-    return torch.from_numpy((filters * area).astype(numpy.float32))
+# What the weights of each family need, where it is not LogMel's default.
+PUBLISHED = {
+    "panns_cnn14": {"sample_rate": 32000},
+    "htsat_audioset": {"sample_rate": 32000},
+    "msclap_2022": {"sample_rate": 44100},
+    # The authors' HTSAT takes its filters from AudioSet's settings, whatever
+    # the sample rate.
+    "msclap_2023": {"sample_rate": 44100, "mel_sample_rate": 32000},
+    "msclap_clapcap": {"sample_rate": 44100, "mel_sample_rate": 32000},
+    "laion_clap_htsat_tiny_unfused": {"sample_rate": 48000, "hop_length": 480},
+    "laion_clap_htsat_tiny_fused": {
+        "sample_rate": 48000,
+        "hop_length": 480,
+        "mel_scale": "htk",
+    },
+}
 
 
-class LogMel(torch.nn.Module):
+class LogMel(PowerSpectrogram):
     """Log-mel spectrogram, equal to torchlibrosa's (see benchmarks/logmel.py).
 
     Periodic Hann window, centred frames with reflected edges, power, a mel
     matrix with Slaney's scale and norm, then 10 log10 with a floor of 1e-10
     and no limit on the range. These are the settings behind the weights of
-    PANNs (https://arxiv.org/abs/1912.10211), HTS-AT and Microsoft CLAP.
-    SpeechBrain's own ``Fbank`` is another feature: it differs by about 20 dB.
+    PANNs (https://arxiv.org/abs/1912.10211), HTS-AT and Microsoft CLAP; the
+    table ``PUBLISHED`` has them by family. SpeechBrain's own ``Fbank`` is
+    another feature: it differs by about 20 dB.
 
     The arithmetic is float32 even under autocast: in bf16 the quiet bins,
     and with them the decibels, would be lost.
@@ -93,6 +61,18 @@ class LogMel(torch.nn.Module):
         Lower edge of the lowest bin, in Hz.
     f_max : float
         Upper edge of the highest bin, in Hz.
+    mel_scale : str
+        "slaney" with filters of unit area, or "htk" with filters of height
+        one, as in LAION's fusion model.
+    mel_sample_rate : int or None
+        The rate that the mel matrix is built for, if it is not that of the
+        waves: Microsoft CLAP 2023 hears 44100 Hz through filters for 32000
+        Hz, so that each lies 1.38 times higher than its name.
+
+    Raises
+    ------
+    ValueError
+        If the edges do not fit the sample rate, or for another scale.
 
     Example
     -------
@@ -110,60 +90,46 @@ class LogMel(torch.nn.Module):
         n_mels=64,
         f_min=50.0,
         f_max=14000.0,
+        mel_scale="slaney",
+        mel_sample_rate=None,
     ):
-        super().__init__()
-        if not 0 <= f_min < f_max <= sample_rate / 2:
+        super().__init__(sample_rate, n_fft, win_length, hop_length)
+        if mel_sample_rate is None:
+            mel_sample_rate = sample_rate
+        if not 0 <= f_min < f_max <= mel_sample_rate / 2:
             raise ValueError(
-                f"LogMel: expected 0 <= f_min < f_max <= sample_rate / 2, got "
-                f"f_min={f_min}, f_max={f_max}, sample_rate={sample_rate}"
+                f"LogMel: expected 0 <= f_min < f_max <= mel_sample_rate / 2, "
+                f"got f_min={f_min}, f_max={f_max}, sample_rate={sample_rate}, "
+                f"mel_sample_rate={mel_sample_rate}"
             )
-        self.sample_rate = sample_rate
-        self.hop_length = hop_length
+        if mel_scale not in MEL_SCALES:
+            raise ValueError(
+                f"LogMel: expected mel_scale to be one of "
+                f"{', '.join(MEL_SCALES)}, got {mel_scale!r}"
+            )
         self.n_mels = n_mels
-        # SpeechBrain's STFT takes milliseconds and rounds to samples.
-        self.stft = STFT(
-            sample_rate=sample_rate,
-            win_length=1000.0 * win_length / sample_rate,
-            hop_length=1000.0 * hop_length / sample_rate,
-            n_fft=n_fft,
-            window_fn=torch.hann_window,
-            pad_mode="reflect",
-        )
+        self.f_min = f_min
+        self.f_max = f_max
+        self.mel_scale = mel_scale
+        self.mel_sample_rate = mel_sample_rate
         self.register_buffer(
             "mel_matrix",
-            slaney_mel_matrix(sample_rate, n_fft, n_mels, f_min, f_max),
+            MEL_SCALES[mel_scale](mel_sample_rate, n_fft, n_mels, f_min, f_max),
         )
-        self.shortest = n_fft // 2 + 1  # what reflection at the edges needs
 
-    def forward(self, wavs):
-        """Turns waves into log-mel spectrograms.
+    def scale(self, power):
+        """From power to decibels in mel bins.
 
         Arguments
         ---------
-        wavs : torch.Tensor
-            Waves in [-1, 1], [B, T]. Fewer samples than half a window are
-            padded with zeros, since the edges are reflected.
+        power : torch.Tensor
+            float32, [B, frames, n_fft // 2 + 1].
 
         Returns
         -------
         torch.Tensor
-            Decibels, float32, [B, T // hop_length + 1, n_mels].
+            Decibels, [B, frames, n_mels].
         """
-        with torch.autocast(wavs.device.type, enabled=False):
-            wavs = wavs.float()
-            if wavs.shape[-1] < self.shortest:
-                missing = self.shortest - wavs.shape[-1]
-                wavs = torch.nn.functional.pad(wavs, (0, missing))
-            if wavs.device.type != "cpu":
-                return self._decibels(wavs)
-            # Clip by clip the spectra stay in the cache: the same numbers in
-            # a third of the time.
-            return torch.cat([self._decibels(wav) for wav in wavs.split(1)])
-
-    def _decibels(self, wavs):
-        bins = torch.view_as_complex(self.stft(wavs))
-        # Summing over a trailing axis of two would be six times slower.
-        power = bins.real.square().addcmul_(bins.imag, bins.imag)
         mel = power @ self.mel_matrix
         return mel.clamp_(min=POWER_FLOOR).log10_().mul_(10)
 
@@ -173,9 +139,170 @@ class LogMel(torch.nn.Module):
         Returns
         -------
         str
-            Sample rate, hop and number of mel bins.
+            Sample rate, hop, number and scale of the mel bins, and the rate
+            that they are built for.
         """
         return (
             f"sample_rate={self.sample_rate}, hop_length={self.hop_length}, "
-            f"n_mels={self.n_mels}"
+            f"n_mels={self.n_mels}, mel_scale={self.mel_scale!r}, "
+            f"mel_sample_rate={self.mel_sample_rate}"
         )
+
+
+def published_log_mel(name):
+    """The log-mel that the published weights of a family need.
+
+    Arguments
+    ---------
+    name : str
+        The family's, a key of ``PUBLISHED``.
+
+    Returns
+    -------
+    LogMel
+        At the published settings.
+
+    Raises
+    ------
+    ValueError
+        If there is no such family.
+
+    Example
+    -------
+    >>> published_log_mel("msclap_2023")
+    LogMel(
+      sample_rate=44100, hop_length=320, n_mels=64, mel_scale='slaney',
+      mel_sample_rate=32000
+      (stft): STFT()
+    )
+    """
+    if name not in PUBLISHED:
+        raise ValueError(
+            f"published_log_mel: there is no {name!r}; expected one of "
+            f"{', '.join(PUBLISHED)}"
+        )
+    return LogMel(**PUBLISHED[name])
+
+
+class LogSpectrogram(PowerSpectrogram):
+    """Wav2CLIP's front end: a standardised logarithm of the power, no mels.
+
+    "Wav2CLIP: Learning Robust Audio Representations From CLIP", Wu et al.
+    2021, https://arxiv.org/abs/2110.11499. The natural logarithm of
+    power + 1e-7 minus its mean, over its standard deviation + 1e-9: one mean
+    and one deviation over time and frequency.
+
+    Silence has no deviation and becomes zeros.
+
+    Arguments
+    ---------
+    sample_rate : int
+        Of the waves, in Hz.
+    n_fft : int
+        Points of the Fourier transform, and length of the window.
+    hop_length : int
+        From one frame to the next, in samples.
+    normalise : str
+        "clip" standardises each clip by itself, so that one file has one
+        embedding; "batch" is the published rule, over the whole batch (of
+        this process), so that the embedding of a clip depends on the others.
+        On one file they are the same.
+
+    Raises
+    ------
+    ValueError
+        For another rule of standardising.
+
+    Example
+    -------
+    >>> features = LogSpectrogram()(torch.randn(2, 16000))
+    >>> features.shape, bool(features.mean().abs() < 1e-6)
+    (torch.Size([2, 46, 257]), True)
+    """
+
+    def __init__(
+        self, sample_rate=16000, n_fft=512, hop_length=353, normalise="clip"
+    ):
+        super().__init__(sample_rate, n_fft, n_fft, hop_length)
+        if normalise not in ("clip", "batch"):
+            raise ValueError(
+                f'LogSpectrogram: expected normalise to be "clip" or "batch", '
+                f"got {normalise!r}"
+            )
+        self.normalise = normalise
+
+    def forward(self, wavs):
+        """Turns waves into standardised log spectrograms.
+
+        Arguments
+        ---------
+        wavs : torch.Tensor
+            Mono waves in [-1, 1], [B, T].
+
+        Returns
+        -------
+        torch.Tensor
+            float32, [B, T // hop_length + 1, n_fft // 2 + 1].
+        """
+        return self.standardise(self.log_power(wavs))
+
+    def log_power(self, wavs):
+        """Turns waves into log spectrograms, not standardised.
+
+        Arguments
+        ---------
+        wavs : torch.Tensor
+            Mono waves in [-1, 1], [B, T].
+
+        Returns
+        -------
+        torch.Tensor
+            float32, [B, T // hop_length + 1, n_fft // 2 + 1].
+        """
+        return super().forward(wavs)
+
+    def scale(self, power):
+        """The natural logarithm.
+
+        Arguments
+        ---------
+        power : torch.Tensor
+            float32, [B, frames, n_fft // 2 + 1].
+
+        Returns
+        -------
+        torch.Tensor
+            The same shape.
+        """
+        return power.add_(1e-7).log_()
+
+    def standardise(self, x):
+        """Subtracts the mean and divides by the deviation, by the rule set.
+
+        Arguments
+        ---------
+        x : torch.Tensor
+            The first dimension is that of the clips; what each holds (frames
+            and bins, or several spectrograms of one clip) has one mean.
+
+        Returns
+        -------
+        torch.Tensor
+            float32, the same shape.
+        """
+        first = 1 if self.normalise == "clip" else 0
+        # In float32 the mean of equal numbers is off by a rounding, which
+        # the deviation of silence, 0, would blow up.
+        x = x.double()
+        std, mean = torch.std_mean(x, tuple(range(first, x.ndim)), keepdim=True)
+        return ((x - mean) / (std + 1e-9)).float()
+
+    def extra_repr(self):
+        """Tells the sizes, for ``print``.
+
+        Returns
+        -------
+        str
+            As of a power spectrogram, and the rule of standardising.
+        """
+        return f"{super().extra_repr()}, normalise={self.normalise!r}"

@@ -227,7 +227,10 @@ class HTSAT(torch.nn.Module):
             [B, rows, steps, embedding_dim]: frequency, time; 2 and 32 as
             published.
         """
-        x = self.patch_embed(image)
+        return self._transform(self.patch_embed(image))
+
+    def _transform(self, x):
+        """What follows the patch embedding, [B, H, W, embed_dim]."""
         for layer in self.layers:
             x = layer(x)
         # In float32, or the means over tokens would be taken in bf16.
@@ -358,12 +361,15 @@ class HTSAT(torch.nn.Module):
         ValueError
             If the network was made without a head.
         """
+        return self._score(self.tokens(wavs))
+
+    def _score(self, x):
+        """What the head makes of tokens."""
         if not self.num_classes:
             raise ValueError(
                 "HTSAT: there is no head to classify with; make it with "
                 "num_classes, 527 for AudioSet"
             )
-        x = self.tokens(wavs)
         logits = self.tscam_conv(x.flatten(0, 1).permute(0, 3, 1, 2))
         return logits[:, :, 0].transpose(1, 2).unflatten(0, x.shape[:2])
 

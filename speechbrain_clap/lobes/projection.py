@@ -75,16 +75,21 @@ class ResidualProjection(torch.nn.Module):
 
 
 class MLPProjection(torch.nn.Module):
-    """The projection of LAION CLAP (https://arxiv.org/abs/2211.06687).
+    """Linear, ReLU, Linear, with biases.
 
-    Linear, ReLU, Linear, with biases.
+    The projection of LAION CLAP (https://arxiv.org/abs/2211.06687), and, with
+    a dropout of 0.1, f and g of Wav2CLIP (https://arxiv.org/abs/2110.11499).
 
     Arguments
     ---------
     in_dim : int
         Dimension of the encoder's output.
     out_dim : int
-        Dimension of the shared space, and of the hidden layer.
+        Dimension of the shared space.
+    hidden_dim : int or None
+        Dimension between the layers; None takes `out_dim`.
+    dropout : float
+        Probability, between the layers, in training.
 
     Example
     -------
@@ -92,10 +97,12 @@ class MLPProjection(torch.nn.Module):
     torch.Size([2, 4])
     """
 
-    def __init__(self, in_dim, out_dim):
+    def __init__(self, in_dim, out_dim, hidden_dim=None, dropout=0.0):
         super().__init__()
-        self.linear1 = torch.nn.Linear(in_dim, out_dim)
-        self.linear2 = torch.nn.Linear(out_dim, out_dim)
+        hidden_dim = hidden_dim or out_dim
+        self.linear1 = torch.nn.Linear(in_dim, hidden_dim)
+        self.linear2 = torch.nn.Linear(hidden_dim, out_dim)
+        self.dropout = torch.nn.Dropout(dropout)
 
     def forward(self, x):
         """Projects the embeddings.
@@ -110,4 +117,4 @@ class MLPProjection(torch.nn.Module):
         torch.Tensor
             [..., out_dim].
         """
-        return self.linear2(functional.relu(self.linear1(x)))
+        return self.linear2(self.dropout(functional.relu(self.linear1(x))))

@@ -38,12 +38,41 @@ def by_length(function, wavs, lens=None):
     >>> by_length(mean, wavs, torch.tensor([1.0, 0.5]))
     tensor([1., 3.])
     """
-    if lens is None or bool((lens == 1).all()):
-        return function(wavs)
-    samples = (lens * wavs.shape[1]).round().long().clamp(min=1)
     outputs, order = [], []
-    for length in samples.unique().tolist():
-        rows = (samples == length).nonzero()[:, 0]
+    for rows, length in length_groups(wavs, lens):
+        if rows is None:
+            return function(wavs)
         outputs.append(function(wavs[rows, :length]))
         order.append(rows)
     return torch.cat(outputs)[torch.cat(order).argsort()]
+
+
+def length_groups(wavs, lens=None):
+    """Which clips of a batch have the same true length.
+
+    Arguments
+    ---------
+    wavs : torch.Tensor
+        Padded waves, [B, T].
+    lens : torch.Tensor or None
+        SpeechBrain's relative lengths, [B], 1.0 for a full one.
+
+    Returns
+    -------
+    list of tuple
+        The rows of a group, a tensor, and their length in samples; shortest
+        first. If all clips are of full length there is one group, and its
+        rows are None.
+
+    Example
+    -------
+    >>> length_groups(torch.zeros(3, 8), torch.tensor([1.0, 0.5, 1.0]))
+    [(tensor([1]), 4), (tensor([0, 2]), 8)]
+    """
+    if lens is None or bool((lens == 1).all()):
+        return [(None, wavs.shape[1])]
+    samples = (lens * wavs.shape[1]).round().long().clamp(min=1)
+    return [
+        ((samples == length).nonzero()[:, 0], length)
+        for length in samples.unique().tolist()
+    ]

@@ -21,3 +21,14 @@ def test_classify_and_embed(tiny_clap_folder, tmp_path, capsys):
     missing = str(tmp_path / "none.wav")
     assert main(["classify", tiny_clap_folder, missing]) == 1
     assert "none.wav: there is no such file" in capsys.readouterr().err
+
+
+def test_published_weights_by_name(tmp_path, capsys):
+    """A family's name in the place of a folder; its faults in one line."""
+    path = tmp_path / "weights.pt"
+    path.write_bytes(b"no weights")
+    command = ["classify", "msclap_2023", "a.wav", "--weights", str(path)]
+    assert main(command) == 1
+    said = capsys.readouterr().err
+    assert "weights.pt: is not a file of torch.save" in said
+    assert len(said.strip().splitlines()) == 1

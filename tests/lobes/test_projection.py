@@ -60,3 +60,17 @@ def test_mlp_is_the_published_formula():
     hidden = (x @ first.weight.T + first.bias).clamp(min=0)
     expected = hidden @ second.weight.T + second.bias
     torch.testing.assert_close(projection(x), expected)
+
+
+def test_mlp_of_another_width_drops_between_the_layers():
+    projection = MLPProjection(6, 4, hidden_dim=64, dropout=0.5)
+    assert projection.linear1.out_features == 64
+    assert projection.linear2.out_features == 4
+    x = torch.randn(3, 6)
+    assert not torch.equal(projection(x), projection(x))
+    projection.linear2.weight.data.zero_()  # the output itself is kept
+    assert torch.equal(projection(x), projection(x))
+    projection.eval()
+    assert torch.equal(projection(x), projection(x))
+    names = {name.rsplit(".", 1)[0] for name in projection.state_dict()}
+    assert names == {"linear1", "linear2"}
