@@ -34,7 +34,13 @@ SECONDS_GOAL, MEMORY_GOAL = 10.0, 1.3
 
 
 def write_file(path):
-    """Writes a file of the family's layout, filled with small numbers."""
+    """Writes a file of the family's layout, filled with small numbers.
+
+    Arguments
+    ---------
+    path : pathlib.Path
+        The file.
+    """
     with NoInitialisation():
         model = build(FAMILY, "published", None, set())
     with torch.no_grad():
@@ -44,7 +50,18 @@ def write_file(path):
 
 
 def load_plainly(path):
-    """As one writes it by hand."""
+    """As one writes it by hand.
+
+    Arguments
+    ---------
+    path : pathlib.Path
+        The file.
+
+    Returns
+    -------
+    speechbrain_clap.checkpoints.models.PublishedModel
+        In eval mode.
+    """
     state = read_state(path, ("model",))
     model = build(FAMILY, "published", None, set(state))
     filled = {k: v.clone() for k, v in model.net.state_dict().items()}
@@ -55,12 +72,26 @@ def load_plainly(path):
 
 
 def peak_bytes():
-    """The most memory that this process has held."""
+    """The most memory that this process has held.
+
+    Returns
+    -------
+    int
+        Bytes.
+    """
     return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def child(way, path):
-    """Loads once and prints seconds and bytes as JSON."""
+    """Loads once and prints seconds and bytes as JSON.
+
+    Arguments
+    ---------
+    way : str
+        "ours" or "plain".
+    path : pathlib.Path
+        The file.
+    """
     import transformers  # noqa: F401  its import is no part of loading
 
     build("wav2clip", "ours", None, set())

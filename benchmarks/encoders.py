@@ -45,12 +45,28 @@ class LogMelGiven(torch.nn.Module):
     hop_length = 480
 
     def forward(self, mels):
-        """Passes [B, frames, mels] on."""
+        """Passes [B, frames, mels] on.
+
+        Arguments
+        ---------
+        mels : torch.Tensor
+            Log-mel, [B, frames, mels].
+
+        Returns
+        -------
+        torch.Tensor
+            The same.
+        """
         return mels
 
 
 def make_htsats(device):
     """Both networks at the published sizes, in eval mode.
+
+    Arguments
+    ---------
+    device : str
+        "cpu" or "cuda".
 
     Their weights differ, which takes no time of either.
     """
@@ -63,7 +79,20 @@ def make_htsats(device):
 
 
 def matrix_rate(device, dtype):
-    """Floating-point operations per second of large matrix products."""
+    """Floating-point operations per second of large matrix products.
+
+    Arguments
+    ---------
+    device : str
+        "cpu" or "cuda".
+    dtype : torch.dtype
+        Of the matrices.
+
+    Returns
+    -------
+    float
+        Operations per second.
+    """
     size = 2048 if device == "cpu" else 8192
     a = torch.randn(size, size, device=device, dtype=dtype)
     best = float("inf")
@@ -77,14 +106,42 @@ def matrix_rate(device, dtype):
 
 
 def count_operations(function):
-    """Floating-point operations of one call."""
+    """Floating-point operations of one call.
+
+    Arguments
+    ---------
+    function : callable
+        Called with no argument.
+
+    Returns
+    -------
+    int
+        Their number.
+    """
     with FlopCounterMode(display=False) as counter:
         function()
     return counter.get_total_flops()
 
 
 def training_step(network, forward, precision, device):
-    """A function that runs forward and backward once."""
+    """A function that runs forward and backward once.
+
+    Arguments
+    ---------
+    network : torch.nn.Module
+        Whose gradients are emptied.
+    forward : callable
+        Its forward, to a tensor.
+    precision : bool
+        Whether in bf16.
+    device : str
+        "cpu" or "cuda".
+
+    Returns
+    -------
+    callable
+        To be called with no argument.
+    """
 
     def _step():
         network.zero_grad(set_to_none=True)
@@ -97,6 +154,13 @@ def training_step(network, forward, precision, device):
 
 def compare_htsat(device, rounds):
     """Forward and training, float32 and bf16.
+
+    Arguments
+    ---------
+    device : str
+        "cpu" or "cuda".
+    rounds : int
+        Timed turns of each.
 
     Returns
     -------
@@ -185,7 +249,20 @@ def compare_htsat(device, rounds):
 
 
 def compare_compiled(device, rounds):
-    """Our training in bf16 under torch.compile against theirs as it is."""
+    """Our training in bf16 under torch.compile against theirs as it is.
+
+    Arguments
+    ---------
+    device : str
+        "cpu" or "cuda".
+    rounds : int
+        Timed turns of each.
+
+    Returns
+    -------
+    tuple of list
+        Claims, and whether their goals were reached.
+    """
     ours, theirs = make_htsats(device)
     mels = torch.randn(BATCH, FRAMES, MELS, device=device) * 10 - 30
     longer = torch.zeros(BATCH, 1, dtype=torch.bool, device=device)
@@ -217,7 +294,20 @@ def compare_compiled(device, rounds):
 
 
 def measure_front_end(device, rounds):
-    """Share of ESResNeXt's time that its spectrogram takes, in eval mode."""
+    """Share of ESResNeXt's time that its spectrogram takes, in eval mode.
+
+    Arguments
+    ---------
+    device : str
+        "cpu" or "cuda".
+    rounds : int
+        Timed turns of each.
+
+    Returns
+    -------
+    tuple of list
+        Claims, and whether their goals were reached.
+    """
     network = ESResNeXt().to(device).eval()
     waves = 0.1 * torch.randn(BATCH, 5 * network.sample_rate, device=device)
     with torch.inference_mode():

@@ -22,12 +22,11 @@ from speechbrain_clap.utils.lengths import by_length
 class HTSAT(torch.nn.Module):
     """HTS-AT, at the published or any other sizes.
 
-    A clip of any length goes in. The spectrogram is stretched (bicubic) along
-    time to ``max_frames = spec_size ** 2 / n_mels`` frames, 1024 as published,
-    cut into chunks of `spec_size` frames, and these are stacked along
-    frequency to a square image. A clip with more than ``max_frames`` frames is
-    cut into overlapping windows, each treated so, and the windows' embeddings
-    are averaged. A short clip is stretched as it is: repeating it first, as
+    The spectrogram is stretched (bicubic) along time to ``max_frames =
+    spec_size ** 2 / n_mels`` frames, 1024 as published, cut into chunks of
+    `spec_size` frames, and these are stacked along frequency to a square. A
+    clip with more frames is cut into overlapping windows, whose embeddings
+    are averaged. A short one is stretched as it is: repeating it first, as
     published models do, is left to the reader of the clip.
 
     Arguments
@@ -53,8 +52,8 @@ class HTSAT(torch.nn.Module):
         Hidden channels of the MLPs, in units of the stage's channels.
     num_classes : int
         Classes of the token-semantic head, 527 for AudioSet. With 0 there is
-        no head, so that training an embedding leaves no parameter unused
-        (which DDP would refuse); with a head, train through ``classify``.
+        none, and training an embedding leaves no parameter unused, which DDP
+        would refuse; with a head, train through ``classify``.
     spec_augment : torch.nn.Module or None
         Applied to the normalised spectrogram in training.
     drop_path : float
@@ -104,7 +103,7 @@ class HTSAT(torch.nn.Module):
     ):
         super().__init__()
         stages = len(depths)
-        # Pixels of the image, along either axis, behind one final token.
+        # Pixels of the image, along either axis, behind a final token.
         self.stride = patch_size * 2 ** (stages - 1)
         mels = features.n_mels
         # Each chunk must keep whole rows of final tokens to itself.
@@ -182,8 +181,7 @@ class HTSAT(torch.nn.Module):
         torch.Tensor
             [B, frames, n_mels].
         """
-        x = self.features(wavs).transpose(1, 2)
-        x = self.bn0(x).transpose(1, 2)
+        x = self.bn0(self.features(wavs).transpose(1, 2)).transpose(1, 2)
         if self.training and self.spec_augment is not None:
             x = self.spec_augment(x)
         return x
@@ -253,9 +251,9 @@ class HTSAT(torch.nn.Module):
         """
         x = self.spectrogram(wavs)
         starts, length = self.windows(x.shape[1])
-        # One by one: the memory does not grow with the length of the clip.
-        pieces = [x[:, start : start + length] for start in starts]
-        return torch.stack([self.trunk(self.image(x)) for x in pieces], 1)
+        # One by one: memory does not grow with the length of the clip.
+        cut = (x[:, start : start + length] for start in starts)
+        return torch.stack([self.trunk(self.image(x)) for x in cut], 1)
 
     def forward(self, wavs, lens=None):
         """Embeds clips.
@@ -270,17 +268,16 @@ class HTSAT(torch.nn.Module):
         Returns
         -------
         torch.Tensor
-            Mean of the final tokens, [B, embedding_dim].
+            [B, embedding_dim], the mean of the final tokens.
         """
         return by_length(lambda x: self.tokens(x).mean((1, 2, 3)), wavs, lens)
 
     def forward_frames(self, wavs, lens=None):
         """Embeds what happens over time.
 
-        However much a clip was stretched, the frames are of one duration,
-        that of a token of a clip with ``max_frames`` frames. A frame is the
-        mean of the tokens, of all windows, that overlap it, weighted by how
-        long they do.
+        However much a clip was stretched, the frames last as long as a token
+        of a clip with ``max_frames`` frames. A frame is the mean of the tokens
+        of all windows that overlap it, weighted by how long they do.
 
         Arguments
         ---------
@@ -311,8 +308,7 @@ class HTSAT(torch.nn.Module):
         Returns
         -------
         torch.Tensor
-            Logits, [B, num_classes]: the mean over time; over the windows of
-            a long clip, the logit of the mean probability.
+            Logits, [B, num_classes]; over windows of the mean probability.
         """
 
         def _clip(wavs):
@@ -374,7 +370,7 @@ class HTSAT(torch.nn.Module):
         return logits[:, :, 0].transpose(1, 2).unflatten(0, x.shape[:2])
 
     def _over_time(self, function, wavs, lens):
-        """Puts what `function` gives at [B, windows, steps, D] on one clock."""
+        """Puts what `function` gives, [B, windows, steps, D], on a clock."""
         hop = self.features.hop_length
         seconds = self.stride * hop / self.sample_rate
         full = max(1, -(-(wavs.shape[1] // hop) // self.stride))
@@ -395,7 +391,7 @@ class HTSAT(torch.nn.Module):
         Returns
         -------
         str
-            Sample rate, clip length, embedding size, longest window.
+            Sample rate, clip length, sizes.
         """
         return (
             f"sample_rate={self.sample_rate}, clip_seconds={self.clip_seconds},"

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from speechbrain_clap.lobes.swin import MLP, Reorder, SwinStage
+from speechbrain_clap.lobes.mlp import MLP
+from speechbrain_clap.lobes.swin import Reorder, SwinStage
 from speechbrain_clap.lobes.window_attention import (
     BiasedAttention,
     shift_mask,

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from speechbrain_clap.lobes.features import LogMel
-from speechbrain_clap.lobes.mel import slaney_mel_matrix
 from speechbrain_clap.lobes.htsat import HTSAT
 from speechbrain_clap.lobes.mapper import TransformerMapper
+from speechbrain_clap.lobes.mel import slaney_mel_matrix
 from speechbrain_clap.lobes.prefix_decoder import PrefixDecoder
 from speechbrain_clap.lobes.projection import ResidualProjection
 from speechbrain_clap.models.captioner import Captioner
