@@ -23,6 +23,7 @@ from speechbrain_clap.utils.lengths import by_length
 
 LONG = ("center", "windows", "whole")
 
+
 class CLAP(Pretrained):
     """A trained CLAP, ready to use, in SpeechBrain's ``Pretrained`` manner.
 

@@ -109,19 +109,15 @@ class BiasedAttention(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, query, key, value, bias):
+    def forward(ctx, qkv, bias):
         """Attends.
 
         Arguments
         ---------
         ctx : object
             What the backward needs.
-        query : torch.Tensor
-            [B, heads, tokens, C].
-        key : torch.Tensor
-            The same shape.
-        value : torch.Tensor
-            The same shape.
+        qkv : torch.Tensor
+            Queries, keys and values, [3, B, heads, tokens, C].
         bias : torch.Tensor
             [1, heads, tokens, tokens].
 
@@ -130,11 +126,11 @@ class BiasedAttention(torch.autograd.Function):
         torch.Tensor
             [B, heads, tokens, C].
         """
-        query = query * query.shape[-1] ** -0.5
-        scores = query @ key.transpose(-1, -2)
+        query, key, value = qkv.unbind(0)
+        scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
         scores.add_(bias)
         torch.softmax(scores, -1, out=scores)
-        ctx.save_for_backward(query, key, value, scores)
+        ctx.save_for_backward(qkv, scores)
         return scores @ value
 
     @staticmethod
@@ -154,18 +150,23 @@ class BiasedAttention(torch.autograd.Function):
         tuple of torch.Tensor
             For each argument of the forward.
         """
-        query, key, value, weights = ctx.saved_tensors
-        of_value = weights.transpose(-1, -2) @ grad
-        of_scores = grad @ value.transpose(-1, -2)
+        qkv, weights = ctx.saved_tensors
+        query, key, value = qkv.flatten(1, 2).unbind(0)
+        grad, scores = grad.flatten(0, 1), weights.flatten(0, 1)
+        of_qkv = torch.empty_like(qkv, memory_format=torch.contiguous_format)
+        of_query, of_key, of_value = of_qkv.flatten(1, 2).unbind(0)
+        torch.bmm(scores.transpose(1, 2), grad, out=of_value)
+        of_scores = grad @ value.transpose(1, 2)
         torch.ops.aten._softmax_backward_data.out(
-            of_scores, weights, -1, weights.dtype, grad_input=of_scores
+            of_scores, scores, -1, scores.dtype, grad_input=of_scores
         )
-        of_query = (of_scores @ key).mul_(query.shape[-1] ** -0.5)
-        of_key = of_scores.transpose(-1, -2) @ query
-        return of_query, of_key, of_value, of_scores.sum(0, keepdim=True)
+        torch.bmm(of_scores, key, out=of_query)
+        torch.bmm(of_scores.transpose(1, 2), query, out=of_key)
+        of_qkv[:2].mul_(query.shape[-1] ** -0.5)
+        return of_qkv, of_scores.view(weights.shape).sum(0, keepdim=True)
 
 
-def attend(query, key, value, bias):
+def attend(qkv, bias):
     """Attention with a bias, by the fastest way for the device at hand.
 
     That is PyTorch's fused kernel, except on CPUs in training, and in bf16:
@@ -174,12 +175,8 @@ def attend(query, key, value, bias):
 
     Arguments
     ---------
-    query : torch.Tensor
-        [B, heads, tokens, C].
-    key : torch.Tensor
-        The same shape.
-    value : torch.Tensor
-        The same shape.
+    qkv : torch.Tensor
+        Queries, keys and values, [3, B, heads, tokens, C].
     bias : torch.Tensor
         Added to the scores, [1, heads, tokens, tokens].
 
@@ -190,19 +187,19 @@ def attend(query, key, value, bias):
 
     Example
     -------
-    >>> x, bias = torch.randn(3, 2, 4, 8), torch.randn(1, 2, 4, 4)
+    >>> qkv, bias = torch.randn(3, 3, 2, 4, 8), torch.randn(1, 2, 4, 4)
     >>> with torch.no_grad():
-    ...     fused = attend(x, x, x, bias)
-    >>> torch.allclose(attend(x, x, x, bias), fused, atol=1e-6)
+    ...     fused = attend(qkv, bias)
+    >>> torch.allclose(attend(qkv, bias), fused, atol=1e-6)
     True
     """
-    whole = query.dtype == torch.float32 and not torch.is_grad_enabled()
-    if query.device.type != "cpu" or whole or torch.compiler.is_compiling():
+    whole = qkv.dtype == torch.float32 and not torch.is_grad_enabled()
+    if qkv.device.type != "cpu" or whole or torch.compiler.is_compiling():
         return functional.scaled_dot_product_attention(
-            query, key, value, attn_mask=bias
+            *qkv.unbind(0), attn_mask=bias
         )
     with torch.autocast("cpu", enabled=False):  # which would widen the softmax
-        return BiasedAttention.apply(query, key, value, bias)
+        return BiasedAttention.apply(qkv, bias)
 
 
 class WindowAttention(torch.nn.Module):
@@ -272,10 +269,8 @@ class WindowAttention(torch.nn.Module):
         qkv = qkv.permute(2, 0, 3, 1, 4).reshape(
             3, -1, apart * self.num_heads, tokens, channels // self.num_heads
         )
-        query, key, value = qkv.unbind(0)
         # The fused kernels want it contiguous.
-        bias = bias.unsqueeze(0).to(query.dtype).contiguous()
-        x = attend(query, key, value, bias)
+        x = attend(qkv, bias.unsqueeze(0).to(qkv.dtype).contiguous())
         x = x.reshape(-1, self.num_heads, tokens, channels // self.num_heads)
         x = x.transpose(1, 2).reshape(batch, windows, tokens, channels)
         return self.proj(x)

@@ -16,8 +16,9 @@ from speechbrain_clap.lobes.window_attention import (
 )
 
 
-def plain_attention(query, key, value, bias):
+def plain_attention(qkv, bias):
     """The same by autograd, in single steps."""
+    query, key, value = qkv.unbind(0)
     scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
     return (scores + bias).softmax(-1) @ value
 
@@ -25,7 +26,7 @@ def plain_attention(query, key, value, bias):
 def test_attention_and_its_gradients():
     """Equal to single steps; finite differences agree."""
     torch.manual_seed(0)
-    shapes = [(2, 3, 5, 4)] * 3 + [(1, 3, 5, 5)]
+    shapes = (3, 2, 3, 5, 4), (1, 3, 5, 5)
     tensors = [torch.randn(s, dtype=torch.float64) for s in shapes]
     tensors = [tensor.requires_grad_() for tensor in tensors]
     torch.testing.assert_close(
