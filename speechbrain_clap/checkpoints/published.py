@@ -184,7 +184,7 @@ def save_published(model, family, path):
         If the family has no official file of its own.
     """
     row = find_family(family)
-    if not isinstance(model, PublishedModel) or model.family is not row:
+    if not isinstance(model, PublishedModel) or model.family.name != family:
         found = getattr(getattr(model, "family", None), "name", None)
         raise ValueError(
             f"save_published: expected a model of '{family}', as "

@@ -5,6 +5,7 @@ import torch
 from torch.nn import functional
 
 from speechbrain_clap.checkpoints import load_published
+from speechbrain_clap.lobes.projection import MLPProjection
 
 TEXT = ("msclap_2022", "msclap_2023", "laion_clap_htsat_tiny_unfused")
 LOADED = {}  # the model of the family at hand
@@ -75,6 +76,84 @@ def test_texts(loaded, family):
         ours = ours * model.logit_scale.exp()
         wanted = case.wanted("similarity_audio_by_text")
         assert (ours - wanted).abs().max() <= 2e-6
+
+
+@pytest.mark.parametrize("family", ["panns_cnn14", "msclap_2022"])
+@torch.no_grad()
+def test_inside_cnn14(loaded, family):
+    """Stage by stage, from the spectrogram to the embedding."""
+    case, model = loaded(family)
+    net = model.net
+    net = net if family == "panns_cnn14" else net.audio_encoder
+    maps = {}
+    hooks = [
+        getattr(net, name).register_forward_hook(
+            lambda _, __, output, name=name: maps.update({name: output})
+        )
+        for name in ("norm0", "conv_block1", "conv_block4", "conv_block6")
+    ]
+    wavs = case.waves()
+    pooled = net.pool(wavs)
+    for hook in hooks:
+        hook.remove()
+    log_mel = net.features(wavs)
+    if family == "panns_cnn14":
+        case.check("log_mel", log_mel[:, ::6, ::3])
+        case.check("conv_block1", maps["conv_block1"][:, ::8, ::16, ::8])
+        case.check("conv_block4", maps["conv_block4"][:, ::32, ::2])
+        case.check("conv_block6", maps["conv_block6"][:, ::64])
+        case.check("pooled", pooled)
+        logits = net.classify(wavs)
+        case.check("logits", logits)
+        case.check("mel_matrix", net.features.mel_matrix[::9])
+        return
+    case.check("logmel_item0_first64frames", log_mel[0, :64])
+    norm = maps["norm0"][0, :, :8, 0].T
+    case.check("bn0_item0_first8frames", norm)
+    for block in (1, 6):
+        mean = maps[f"conv_block{block}"].mean((2, 3))
+        case.check(f"block{block}_mean_over_time_and_frequency", mean)
+    case.check("latent", net(wavs))
+
+
+@pytest.mark.parametrize("family", ["msclap_2022", "msclap_2023"])
+@torch.no_grad()
+def test_inside_the_language_model(loaded, family):
+    """Hidden states of the tokens."""
+    case, model = loaded(family)
+    tokens = case.facts["text_input"]
+    hidden = model.net.text_encoder.model(
+        input_ids=torch.tensor(tokens["input_ids"]),
+        attention_mask=torch.tensor(tokens["attention_mask"]),
+    ).last_hidden_state
+    case.check("text_hidden_item0_first12_tokens_first64", hidden[0, :12, :64])
+
+
+@torch.no_grad()
+def test_laion_beside_the_embeddings(loaded):
+    """The second scale, 16-bit waves, and the layers of its training."""
+    family = "laion_clap_htsat_tiny_unfused"
+    case, model = loaded(family)
+    tokens = case.facts["text_input"]
+    ids = torch.tensor(tokens["input_ids"])
+    mask = torch.tensor(tokens["attention_mask"])
+    case.check("text_pooled", model.net.text_encoder(ids, mask))
+    wavs = case.waves()
+    text, audio = model.encode_tokens(ids, mask), model.encode_audio(wavs)
+    scale = model.net.logit_scale_text.exp()
+    wanted = case.wanted("similarity_text_by_audio_with_logit_scale_t")
+    assert (scale * text @ audio.T - wanted).abs().max() <= 2e-6
+    coarse = (wavs.clamp(-1, 1) * 32767).to(torch.int16) / 32767
+    name = "audio_embedding_after_int16_round_trip"
+    case.check(name, model.encode_audio(coarse))
+    # What the file has and the embeddings do not use.
+    for tower, embedding in (("audio", audio), ("text", text)):
+        layer = MLPProjection(512, 512)
+        front = f"{tower}_transform.sequential."
+        for theirs, ours in (("0", layer.linear1), ("3", layer.linear2)):
+            ours.weight.copy_(model.rest[f"{front}{theirs}.weight"])
+            ours.bias.copy_(model.rest[f"{front}{theirs}.bias"])
+        case.check(f"{tower}_mlp", layer(embedding))
 
 
 def test_wav2clip(loaded):
