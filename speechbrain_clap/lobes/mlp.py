@@ -7,13 +7,15 @@ Authors
 import torch
 from torch.nn import functional
 
+from speechbrain_clap.utils.memory import workspace
+
 
 class LinearGeluLinear(torch.autograd.Function):
     """The MLP with one hidden layer kept in place of two.
 
     On CPUs getting fresh memory for a hidden layer takes longer than the
-    arithmetic on it. The GELU is computed again in the backward, and the
-    gradient goes through it in the same place.
+    arithmetic on it. The GELU is computed in memory that is kept for it, once
+    more in the backward, where the gradient goes through it in place.
     """
 
     @staticmethod
@@ -41,7 +43,7 @@ class LinearGeluLinear(torch.autograd.Function):
             [tokens, dim].
         """
         hidden = torch.addmm(bias1, x, weight1.T)
-        active = functional.gelu(hidden)
+        active = torch.ops.aten.gelu.out(hidden, out=workspace(hidden))
         ctx.save_for_backward(x, weight1, weight2, hidden)
         return torch.addmm(bias2, active, weight2.T)
 
@@ -63,7 +65,7 @@ class LinearGeluLinear(torch.autograd.Function):
             For each argument of the forward.
         """
         x, weight1, weight2, hidden = ctx.saved_tensors
-        buffer = functional.gelu(hidden)
+        buffer = torch.ops.aten.gelu.out(hidden, out=workspace(hidden))
         of_weight2 = grad.T @ buffer
         of_hidden = torch.mm(grad, weight2, out=buffer)
         torch.ops.aten.gelu_backward.grad_input(

@@ -11,6 +11,8 @@ Authors
 import torch
 from torch.nn import functional
 
+from speechbrain_clap.utils.memory import workspace
+
 # Added to the attention between regions that only the shift made neighbours.
 # Trained weights know this value; minus infinity would give other numbers.
 APART = -100.0
@@ -105,7 +107,7 @@ class BiasedAttention(torch.autograd.Function):
 
     PyTorch's fused kernel has no gradient for the bias there. What autograd
     makes of the single steps asks for fresh memory for the scores four times,
-    and getting it takes longer than the arithmetic; here it is twice.
+    and getting it takes longer than the arithmetic; here it is once.
     """
 
     @staticmethod
@@ -156,7 +158,8 @@ class BiasedAttention(torch.autograd.Function):
         of_qkv = torch.empty_like(qkv, memory_format=torch.contiguous_format)
         of_query, of_key, of_value = of_qkv.flatten(1, 2).unbind(0)
         torch.bmm(scores.transpose(1, 2), grad, out=of_value)
-        of_scores = grad @ value.transpose(1, 2)
+        of_scores = workspace(scores)
+        torch.bmm(grad, value.transpose(1, 2), out=of_scores)
         torch.ops.aten._softmax_backward_data.out(
             of_scores, scores, -1, scores.dtype, grad_input=of_scores
         )
