@@ -65,18 +65,21 @@ class LinearGeluLinear(torch.autograd.Function):
             For each argument of the forward.
         """
         x, weight1, weight2, hidden = ctx.saved_tensors
-        buffer = torch.ops.aten.gelu.out(hidden, out=workspace(hidden))
-        of_weight2 = grad.T @ buffer
+        # What is frozen, or enters the network here, costs nothing.
+        of_x, of_weight1, of_bias1, of_weight2, of_bias2 = ctx.needs_input_grad
+        buffer = workspace(hidden)
+        if of_weight2:
+            of_weight2 = grad.T @ torch.ops.aten.gelu.out(hidden, out=buffer)
         of_hidden = torch.mm(grad, weight2, out=buffer)
         torch.ops.aten.gelu_backward.grad_input(
             of_hidden, hidden, grad_input=of_hidden
         )
         return (
-            of_hidden @ weight1 if ctx.needs_input_grad[0] else None,
-            of_hidden.T @ x,
-            of_hidden.sum(0),
-            of_weight2,
-            grad.sum(0),
+            of_hidden @ weight1 if of_x else None,
+            of_hidden.T @ x if of_weight1 else None,
+            of_hidden.sum(0) if of_bias1 else None,
+            of_weight2 if ctx.needs_input_grad[3] else None,
+            grad.sum(0) if of_bias2 else None,
         )
 
 

@@ -13,6 +13,8 @@ import math
 import torch
 from torch.nn.functional import normalize
 
+from speechbrain_clap.models.listening import ListeningModel
+
 # Pair of modalities to its scale, named as in the published weights.
 SCALES = {
     "audio_image": "logit_scale_ai",
@@ -25,7 +27,7 @@ MIN_LOG_SCALE = 2.0**-22
 MAX_LOG_SCALE = math.log(100.0) - 2.0**-21
 
 
-class AudioCLIP(torch.nn.Module):
+class AudioCLIP(ListeningModel):
     """Three towers and a scale for each pair of modalities.
 
     A step may bring any of the modalities. Under DDP every trainable
@@ -98,28 +100,6 @@ class AudioCLIP(torch.nn.Module):
         self.logit_scale = torch.nn.Parameter(torch.tensor(math.log(1 / 0.07)))
         self.logit_scale_ai = torch.nn.Parameter(torch.tensor(MAX_LOG_SCALE))
         self.logit_scale_at = torch.nn.Parameter(torch.tensor(MAX_LOG_SCALE))
-
-    @property
-    def sample_rate(self):
-        """Rate of the waves, in Hz.
-
-        Returns
-        -------
-        int
-            The audio encoder's.
-        """
-        return self.audio_encoder.sample_rate
-
-    @property
-    def clip_seconds(self):
-        """Length of the clips that the audio encoder is trained on.
-
-        Returns
-        -------
-        float
-            Seconds.
-        """
-        return self.audio_encoder.clip_seconds
 
     def forward(self, wavs=None, images=None, texts=None, lens=None):
         """Embeds whichever modalities are given, for training.

@@ -12,13 +12,14 @@ import torch
 from torch.nn.functional import normalize
 
 from speechbrain_clap.models.beam_search import beam_search
+from speechbrain_clap.models.listening import ListeningModel
 
 # The id at which the published captioner stops: GPT2's lone space, the first
 # of the two tokens of ' <|endoftext|>', which ends its training captions.
 PUBLISHED_STOP = 220
 
 
-class Captioner(torch.nn.Module):
+class Captioner(ListeningModel):
     """An audio encoder, a mapper and a language model.
 
     The audio embedding, of length 1, becomes a prefix of vectors, which the
@@ -88,28 +89,6 @@ class Captioner(torch.nn.Module):
         self.mapper = mapper
         self.decoder = decoder
         self.normalise_prefix = normalise_prefix
-
-    @property
-    def sample_rate(self):
-        """Rate of the waves, in Hz.
-
-        Returns
-        -------
-        int
-            The audio encoder's.
-        """
-        return self.audio_encoder.sample_rate
-
-    @property
-    def clip_seconds(self):
-        """Length of the clips that the audio encoder is trained on.
-
-        Returns
-        -------
-        float
-            Seconds.
-        """
-        return self.audio_encoder.clip_seconds
 
     def audio_embedding(self, wavs, lens=None):
         """Embeds sounds, as the projection gives it.

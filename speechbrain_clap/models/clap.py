@@ -12,10 +12,11 @@ import math
 import torch
 from torch.nn.functional import normalize
 
+from speechbrain_clap.models.listening import ListeningModel
 from speechbrain_clap.utils.prompts import fill_template
 
 
-class CLAP(torch.nn.Module):
+class CLAP(ListeningModel):
     """Two towers, two projections and one temperature.
 
     Arguments
@@ -71,28 +72,6 @@ class CLAP(torch.nn.Module):
         self.logit_scale = torch.nn.Parameter(
             torch.tensor(math.log(1.0 / initial_temperature))
         )
-
-    @property
-    def sample_rate(self):
-        """Rate of the waves, in Hz.
-
-        Returns
-        -------
-        int
-            The audio encoder's.
-        """
-        return self.audio_encoder.sample_rate
-
-    @property
-    def clip_seconds(self):
-        """Length of the clips that the audio encoder is trained on.
-
-        Returns
-        -------
-        float
-            Seconds.
-        """
-        return self.audio_encoder.clip_seconds
 
     def forward(self, wavs, texts, lens=None):
         """Embeds sounds and texts, for training.

@@ -12,8 +12,10 @@ import math
 import torch
 from torch.nn.functional import normalize
 
+from speechbrain_clap.models.listening import ListeningModel
 
-class Wav2CLIP(torch.nn.Module):
+
+class Wav2CLIP(ListeningModel):
     """A sound tower, and what the cross-projection (CX) loss needs.
 
     The embedding of a sound is f(audio), in CLIP's space: it can be compared
@@ -58,28 +60,6 @@ class Wav2CLIP(torch.nn.Module):
             scale = math.log(1 / initial_temperature)
             self.logit_scale_audio = torch.nn.Parameter(torch.tensor(scale))
             self.logit_scale_image = torch.nn.Parameter(torch.tensor(scale))
-
-    @property
-    def sample_rate(self):
-        """Rate of the waves, in Hz.
-
-        Returns
-        -------
-        int
-            The audio encoder's.
-        """
-        return self.audio_encoder.sample_rate
-
-    @property
-    def clip_seconds(self):
-        """Length of the clips that the audio encoder is trained on.
-
-        Returns
-        -------
-        float
-            Seconds.
-        """
-        return self.audio_encoder.clip_seconds
 
     def forward(self, wavs, images, lens=None):
         """What the CX loss compares, for training.

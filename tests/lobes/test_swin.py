@@ -58,6 +58,29 @@ def test_mlp_and_its_gradients(autocast):
         torch.testing.assert_close(p.grad, q.grad, **close)
 
 
+def test_frozen_layers_pass_the_gradient_on():
+    """Each layer may be frozen; the others' gradients stay the same."""
+    torch.manual_seed(0)
+    x = torch.randn(3, 4, requires_grad=True)
+    mlp = MLP(4, 8)
+    names = [name for name, _ in mlp.named_parameters()]
+    mlp(x).square().sum().backward()
+    wanted = {name: p.grad.clone() for name, p in mlp.named_parameters()}
+    of_x = x.grad.clone()
+    for frozen in names:
+        x.grad = None
+        mlp.zero_grad()
+        for name, parameter in mlp.named_parameters():
+            parameter.requires_grad_(name != frozen)
+        mlp(x).square().sum().backward()
+        torch.testing.assert_close(x.grad, of_x)
+        for name, parameter in mlp.named_parameters():
+            if name == frozen:
+                assert parameter.grad is None
+            else:
+                torch.testing.assert_close(parameter.grad, wanted[name])
+
+
 def test_gradients_twice_over_one_graph():
     """Nothing that the first pass needs again is overwritten by it."""
     mlp = MLP(4, 8)
