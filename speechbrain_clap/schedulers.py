@@ -73,6 +73,15 @@ class WarmupCosine:
             group.setdefault("initial_lr", group["lr"])
             group["lr"] = group["initial_lr"] * self.factor()
 
+    def end_epoch(self, loss):
+        """Nothing: the rates follow from the number of steps alone.
+
+        Arguments
+        ---------
+        loss : float
+            Not used.
+        """
+
     @checkpoints.mark_as_saver
     def save(self, path):
         """Saves the number of steps.
@@ -100,3 +109,97 @@ class WarmupCosine:
         state = torch.load(path, weights_only=True)
         self.steps = state["steps"]
         self.total_steps = state["total_steps"]
+
+
+@checkpoints.register_checkpoint_hooks
+class ReduceOnPlateau:
+    """Lowers the learning rates when the loss has stopped to fall.
+
+    As PyTorch's scheduler of that name, but each parameter group keeps its
+    own peak, and the state is SpeechBrain's to save.
+
+    Arguments
+    ---------
+    factor : float
+        What the rates are multiplied by.
+    patience : int
+        Epochs without a lower loss that are borne before.
+    warmup_steps : int
+        The rates rise linearly over so many steps at first; 0: they do not.
+
+    Example
+    -------
+    >>> parameter = torch.nn.Parameter(torch.zeros(1))
+    >>> optimizer = torch.optim.SGD([parameter], lr=1.0)
+    >>> schedule = ReduceOnPlateau(factor=0.1, patience=1)
+    >>> for loss in (1.0, 2.0, 2.0):
+    ...     schedule(optimizer)
+    ...     schedule.end_epoch(loss)
+    >>> schedule(optimizer)
+    >>> optimizer.param_groups[0]["lr"]
+    0.1
+    """
+
+    def __init__(self, factor=0.1, patience=15, warmup_steps=0):
+        self.factor = factor
+        self.patience = patience
+        self.warmup_steps = warmup_steps
+        self.total_steps = None  # is set for every schedule; not used here
+        self.state = {
+            "steps": 0, "scale": 1.0, "best": math.inf, "bad_epochs": 0
+        }  # fmt: skip
+
+    def __call__(self, optimizer):
+        """Sets the learning rates of the next step.
+
+        Arguments
+        ---------
+        optimizer : torch.optim.Optimizer
+            Whose groups are set.
+        """
+        self.state["steps"] += 1
+        warm = min(self.state["steps"] / max(self.warmup_steps, 1), 1.0)
+        for group in optimizer.param_groups:
+            group.setdefault("initial_lr", group["lr"])
+            group["lr"] = group["initial_lr"] * self.state["scale"] * warm
+
+    def end_epoch(self, loss):
+        """Counts the epochs without a lower loss.
+
+        Arguments
+        ---------
+        loss : float
+            Of the validation set, or of training where there is none.
+        """
+        state = self.state
+        if loss < state["best"]:
+            state.update(best=loss, bad_epochs=0)
+            return
+        state["bad_epochs"] += 1
+        if state["bad_epochs"] > self.patience:
+            state.update(scale=state["scale"] * self.factor, bad_epochs=0)
+
+    @checkpoints.mark_as_saver
+    def save(self, path):
+        """Saves what was counted.
+
+        Arguments
+        ---------
+        path : str
+            The file.
+        """
+        torch.save(self.state, path)
+
+    @checkpoints.mark_as_loader
+    def load(self, path, end_of_epoch=False):
+        """Recovers what was counted.
+
+        Arguments
+        ---------
+        path : str
+            The file.
+        end_of_epoch : bool
+            Not used.
+        """
+        del end_of_epoch
+        self.state = torch.load(path, weights_only=True)

@@ -44,7 +44,39 @@ def concept_numbers(concepts):
     )
 
 
-class CLAPBrain(ContrastiveBrain):
+class TwoTowerBrain(ContrastiveBrain):
+    """Trains `modules.clap`; logs its temperature and keeps it in bounds."""
+
+    def train_scores(self):
+        """The temperature.
+
+        Returns
+        -------
+        dict
+            With `temperature`.
+        """
+        scale = unwrap(self.modules.clap).logit_scale.exp()
+        return {"temperature": 1.0 / scale.item()}
+
+    def optimizers_step(self):
+        """Steps, then bounds the temperature."""
+        super().optimizers_step()
+        unwrap(self.modules.clap).clamp_scale()
+
+    def on_evaluate_start(self, max_key=None, min_key=None):
+        """Loads the checkpoint that the protocol chose.
+
+        Arguments
+        ---------
+        max_key : str or None
+            Not used: `selection` names the score.
+        min_key : str or None
+            Not used.
+        """
+        self.evaluated = self.recover_selected()
+
+
+class CLAPBrain(TwoTowerBrain):
     """CLAP on batches with `sig` and `label`.
 
     Of its hparams it needs, beside those of the base,
@@ -133,6 +165,7 @@ class CLAPBrain(ContrastiveBrain):
         epoch : int or None
             The epoch.
         """
+        super().on_stage_start(stage, epoch)
         if stage == sb.Stage.TRAIN:
             return
         names = self.hparams.class_names
@@ -156,31 +189,3 @@ class CLAPBrain(ContrastiveBrain):
         predicted = (audio @ self.class_embeddings.cpu().T).argmax(1)
         right = predicted == torch.cat(self.targets)
         return {"accuracy": right.float().mean().item()}
-
-    def train_scores(self):
-        """The temperature.
-
-        Returns
-        -------
-        dict
-            With `temperature`.
-        """
-        scale = unwrap(self.modules.clap).logit_scale.exp()
-        return {"temperature": 1.0 / scale.item()}
-
-    def optimizers_step(self):
-        """Steps, then bounds the temperature."""
-        super().optimizers_step()
-        unwrap(self.modules.clap).clamp_scale()
-
-    def on_evaluate_start(self, max_key=None, min_key=None):
-        """Loads the checkpoint that the protocol chose.
-
-        Arguments
-        ---------
-        max_key : str or None
-            Not used: `selection` names the score.
-        min_key : str or None
-            Not used.
-        """
-        self.evaluated = self.recover_selected()

@@ -10,7 +10,8 @@ import torch
 from speechbrain.utils.distributed import run_on_main
 from speechbrain.utils.logger import get_logger
 
-from speechbrain_clap.utils.distributed import rank
+from speechbrain_clap.brains.monitor import TrainMonitor
+from speechbrain_clap.utils.distributed import all_ranks, rank
 
 logger = get_logger(__name__)
 
@@ -29,12 +30,19 @@ class ContrastiveBrain(sb.Brain):
       a `total_steps` that is set here;
     - `lr_factors`: prefix of a parameter's name to what its learning rate is
       multiplied by, such as ``{clap.text_encoder: 0.1}``;
-    - `train_loggers`: list of SpeechBrain train loggers;
+    - `train_loggers`: list of SpeechBrain train loggers; they get the loss,
+      the mean norm of the gradient and what `train_scores` gives, and the
+      log also gets clips per second and the share of time spent waiting for
+      data;
     - `selection`: name of the validation score whose best epoch is kept, the
       highest or the lowest as the epoch counter's `direction` says; used when
       there is a validation set.
 
     Without a validation set the last epoch is the one that is evaluated.
+
+    A step whose loss or gradient is not finite on any rank is left out on all
+    of them; more than ``--nonfinite_patience`` of these in one epoch end the
+    training with an error.
     """
 
     def fit(self, epoch_counter, train_set, valid_set=None, **kwargs):
@@ -77,6 +85,9 @@ class ContrastiveBrain(sb.Brain):
 
     def on_fit_start(self):
         """Prepares the optimiser and recovers the newest checkpoint."""
+        self.monitor = TrainMonitor()
+        self.broken = False  # a batch of the step at hand was not finite
+        self.checkpointer.add_recoverable("monitor", self.monitor)
         super().on_fit_start()
         done = self.hparams.epoch_counter.current
         if done:
@@ -133,21 +144,106 @@ class ContrastiveBrain(sb.Brain):
         state = numpy.random.SeedSequence(keys).generate_state(1)
         torch.manual_seed(int(state[0]))
 
+    def fit_batch(self, batch):
+        """One batch: its gradient, and a step where one is due.
+
+        Arguments
+        ---------
+        batch : PaddedBatch
+            The batch.
+
+        Returns
+        -------
+        torch.Tensor
+            The loss, on the CPU.
+        """
+        should_step = self.step % self.grad_accumulation_factor == 0
+        self.monitor.start_step()
+        self.on_fit_batch_start(batch, should_step)
+        loss, finite = self.accumulate_gradient(batch, should_step)
+        self.broken = self.broken or not finite
+        if should_step:
+            self.optimizers_step()
+        self.monitor.end_step(len(batch))
+        return loss.detach().cpu()
+
+    def accumulate_gradient(self, batch, should_step):
+        """Adds the gradient of one batch, unless its loss is not finite.
+
+        Arguments
+        ---------
+        batch : PaddedBatch
+            The batch.
+        should_step : bool
+            A step follows: only then do the ranks exchange their gradients.
+
+        Returns
+        -------
+        torch.Tensor
+            The loss.
+        bool
+            Whether it is finite, on all ranks.
+        """
+        with self.no_sync(not should_step):
+            with self.training_ctx:
+                outputs = self.compute_forward(batch, sb.Stage.TRAIN)
+                loss = self.compute_objectives(outputs, batch, sb.Stage.TRAIN)
+            finite = all_ranks(torch.isfinite(loss.detach()))
+            if finite:
+                share = loss / self.grad_accumulation_factor
+                self.scaler.scale(share).backward()
+        return loss, finite
+
     def optimizers_step(self):
-        """Clips the gradient over all groups, then steps."""
+        """Clips the gradient over all groups, then steps, if it is finite."""
         self.hparams.lr_schedule(self.optimizer)
-        self.scaler.unscale_(self.optimizer)
-        # SpeechBrain clips the first group of parameters alone.
-        torch.nn.utils.clip_grad_norm_(
-            [p for g in self.optimizer.param_groups for p in g["params"]],
-            self.max_grad_norm,
-        )
-        if not self.scaler.is_enabled() and self.skip_nonfinite_grads:
-            self.check_gradients()
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
+        if self.broken:
+            self._leave_out()
+        else:
+            self.scaler.unscale_(self.optimizer)
+            # SpeechBrain clips the first group of parameters alone.
+            norm = torch.nn.utils.clip_grad_norm_(
+                [p for g in self.optimizer.param_groups for p in g["params"]],
+                self.max_grad_norm,
+            )
+            if torch.isfinite(norm):
+                self.monitor.gradient(norm)
+            elif not self.scaler.is_enabled():  # which leaves it out itself
+                self._leave_out()
+                self.optimizer.zero_grad(set_to_none=True)
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+            self.optimizer_step += 1
+        self.broken = False
         self.optimizer.zero_grad(set_to_none=True)
-        self.optimizer_step += 1
+
+    def _leave_out(self):
+        self.monitor.skip()
+        skipped = self.monitor.counts["skipped"]
+        if skipped > self.nonfinite_patience:
+            raise ValueError(
+                f"the loss or its gradient was not finite in {skipped} steps "
+                f"of epoch {self.hparams.epoch_counter.current}, more than "
+                f"--nonfinite_patience={self.nonfinite_patience}: lower the "
+                "learning rate, look at the clips, or train in fp32"
+            )
+        logger.warning(
+            "Step %d is left out: its loss or gradient is not finite",
+            self.step,
+        )
+
+    def on_stage_start(self, stage, epoch=None):
+        """Begins to measure the speed of an epoch.
+
+        Arguments
+        ---------
+        stage : sb.Stage
+            Which stage begins.
+        epoch : int or None
+            The epoch.
+        """
+        if stage == sb.Stage.TRAIN:
+            self.monitor.start_epoch()
 
     def on_stage_end(self, stage, stage_loss, epoch):
         """Logs, and saves a checkpoint after each epoch.
@@ -162,9 +258,22 @@ class ContrastiveBrain(sb.Brain):
             The epoch, in training and validation.
         """
         if stage == sb.Stage.TRAIN:
-            self.train_stats = {"loss": stage_loss, **self.train_scores()}
+            self.train_stats = {
+                "loss": stage_loss,
+                **self.train_scores(),
+                **self.monitor.scores(),
+            }
+            speed = self.monitor.speed()
+            run_on_main(
+                logger.info,
+                args=[
+                    f"Epoch {epoch}: {speed['clips_per_second']:.1f} clips/s "
+                    f"on each rank, {100 * speed['data_wait']:.0f} % of the "
+                    "time waiting for data"
+                ],
+            )
             if not self.validates:
-                self.finish_epoch(epoch, None)
+                self.finish_epoch(epoch, self.scores_without_validation())
         elif stage == sb.Stage.VALID:
             scores = {"loss": stage_loss, **self.validation_scores()}
             self.finish_epoch(epoch, scores)
@@ -178,6 +287,16 @@ class ContrastiveBrain(sb.Brain):
             Name to number.
         """
         return {}
+
+    def scores_without_validation(self):
+        """Scores that may choose the epoch where there is no validation set.
+
+        Returns
+        -------
+        dict or None
+            Name to number. None: the last epoch is kept.
+        """
+        return None
 
     def validation_scores(self):
         """Scores of the validation set, among them `selection`.
@@ -203,9 +322,16 @@ class ContrastiveBrain(sb.Brain):
         meta, keys = {"epoch": epoch}, {}
         if valid_stats is not None:
             name = self.hparams.selection
+            if name not in valid_stats:
+                raise ValueError(
+                    f"selection is '{name}', expected one of "
+                    f"{', '.join(valid_stats)}: what is measured after an epoch"
+                )
             meta[name] = valid_stats[name]
             keys = {f"{self.hparams.epoch_counter.direction}_keys": [name]}
             self.hparams.epoch_counter.update_metric(valid_stats[name])
+        losses = {**self.train_stats, **(valid_stats or {})}
+        self.hparams.lr_schedule.end_epoch(losses["loss"])
         # On every rank: SpeechBrain's loggers write on the main process alone
         # and then broadcast.
         for train_logger in self.hparams.train_loggers:
@@ -214,6 +340,9 @@ class ContrastiveBrain(sb.Brain):
                 train_stats=self.train_stats,
                 valid_stats=valid_stats,
             )
+        # The next epoch begins at its first step; SpeechBrain says so after
+        # this checkpoint.
+        self.step, self.avg_train_loss = 0, 0.0
         self.checkpointer.save_and_keep_only(
             meta=meta, importance_keys=[], **keys
         )

@@ -7,18 +7,12 @@ Authors
 import json
 import os
 import pathlib
-import sys
 
-import speechbrain as sb
-import yaml
 from speechbrain.utils.distributed import ddp_barrier, if_main_process
 from speechbrain.utils.logger import get_logger
 
-from speechbrain_clap.dataio.audio import BadClipError
-from speechbrain_clap.dataio.download import DownloadError
-from speechbrain_clap.dataio.folds import DataError
-from speechbrain_clap.dataio.manifest import ManifestError
 from speechbrain_clap.evaluation.report import write_fold_report
+from speechbrain_clap.evaluation.running import parse, told_in_one_line
 from speechbrain_clap.metrics.classification import fold_summary
 from speechbrain_clap.utils.files import write_json
 from speechbrain_clap.utils.hparams import (
@@ -64,24 +58,11 @@ def cross_validate(run_fold, arguments, folds):
     >>> cross_validate(run_fold, [f"{folder}/a.yaml", "--test_fold=2"], [1, 2])
     {'test_fold': 2}
     """
-    try:
-        _cross_validate(run_fold, arguments, folds)
-    except (
-        HparamsError,
-        ManifestError,
-        BadClipError,
-        DataError,
-        DownloadError,
-        FileNotFoundError,
-    ) as error:
-        sys.exit(f"{type(error).__name__}: {error}")
+    with told_in_one_line():
+        _cross_validate(run_fold, *parse(arguments), folds)
 
 
-def _cross_validate(run_fold, arguments, folds):
-    sb.utils.logger.setup_logging()
-    hparams_file, run_opts, overrides = sb.parse_arguments(arguments)
-    overrides = yaml.safe_load(overrides) or {}
-    sb.utils.distributed.ddp_init_group(run_opts)
+def _cross_validate(run_fold, hparams_file, run_opts, overrides, folds):
     if not os.path.isfile(hparams_file):
         run_fold(hparams_file, run_opts, overrides)  # tells what is wrong
         return

@@ -34,6 +34,9 @@ class CLAP(ListeningModel):
         Of the contrastive loss; the logits are cosines divided by it.
     max_scale : float
         Upper bound of one over the temperature: 100, as CLIP has it.
+    initial_bias : float or None
+        What is added to the logits at first, learnt too, for the sigmoid
+        loss (-10 in SigLIP). None: there is none.
 
     Example
     -------
@@ -62,8 +65,10 @@ class CLAP(ListeningModel):
         text_projection,
         initial_temperature=0.07,
         max_scale=100.0,
+        initial_bias=None,
     ):
         super().__init__()
+        self.locked = set()
         self.audio_encoder = audio_encoder
         self.text_encoder = text_encoder
         self.audio_projection = audio_projection
@@ -72,18 +77,69 @@ class CLAP(ListeningModel):
         self.logit_scale = torch.nn.Parameter(
             torch.tensor(math.log(1.0 / initial_temperature))
         )
+        self.logit_bias = None
+        if initial_bias is not None:
+            self.logit_bias = torch.nn.Parameter(
+                torch.tensor(float(initial_bias))
+            )
 
-    def forward(self, wavs, texts, lens=None):
+    def lock(self, tower):
+        """Freezes one tower but not its projection, for good.
+
+        "LiT: Zero-Shot Transfer with Locked-image text Tuning", Zhai et al.
+        2021, https://arxiv.org/abs/2111.07991.
+
+        Arguments
+        ---------
+        tower : str
+            "audio" or "text".
+
+        Raises
+        ------
+        ValueError
+            If there is no such tower.
+        """
+        if tower not in ("audio", "text"):
+            raise ValueError(f"tower is '{tower}', expected 'audio' or 'text'")
+        self.locked.add(tower)
+        if tower == "text":
+            self.text_encoder.freeze()  # and remembers what it encoded
+        else:
+            self.audio_encoder.requires_grad_(False)
+            self.audio_encoder.eval()
+
+    def train(self, mode=True):
+        """Sets training mode, except that a locked tower stays in eval mode.
+
+        Arguments
+        ---------
+        mode : bool
+            True for training.
+
+        Returns
+        -------
+        CLAP
+            Itself.
+        """
+        super().train(mode)
+        if "audio" in self.locked:
+            self.audio_encoder.eval()
+        return self
+
+    def forward(self, wavs=None, texts=None, lens=None, features=None):
         """Embeds sounds and texts, for training.
 
         Arguments
         ---------
-        wavs : torch.Tensor
+        wavs : torch.Tensor or None
             Waves in [-1, 1], [B, T].
         texts : list of str
             One per clip.
         lens : torch.Tensor or None
             Relative lengths, [B].
+        features : torch.Tensor or None
+            In place of waves what the audio encoder made of them, [B, Da]: a
+            locked tower need not hear the same clip twice.
 
         Returns
         -------
@@ -93,10 +149,19 @@ class CLAP(ListeningModel):
             L2-normalised embeddings of the texts, float32, [B, D].
         torch.Tensor
             What multiplies their cosines, a scalar.
+        torch.Tensor
+            What is then added, a scalar; only with an `initial_bias`.
         """
-        audio = self.encode_audio(wavs, lens)
+        if features is None:
+            audio = self.encode_audio(wavs, lens)
+        else:
+            x = self.audio_projection(features)
+            audio = normalize(x.float(), dim=-1)
         text = self.encode_text(texts)
-        return audio, text, self.logit_scale.exp()
+        scale = self.logit_scale.exp()
+        if self.logit_bias is None:
+            return audio, text, scale
+        return audio, text, scale, self.logit_bias
 
     def encode_audio(self, wavs, lens=None):
         """Embeds sounds.

@@ -80,6 +80,30 @@ def gather(tensor):
     return torch.cat(parts)
 
 
+def all_ranks(truth):
+    """Whether something holds on every rank.
+
+    Arguments
+    ---------
+    truth : torch.Tensor
+        What holds on this one, a bool scalar.
+
+    Returns
+    -------
+    bool
+        The same on all ranks.
+
+    Example
+    -------
+    >>> all_ranks(torch.tensor(True))
+    True
+    """
+    if is_distributed_initialized():
+        truth = truth.int()
+        torch.distributed.all_reduce(truth, torch.distributed.ReduceOp.MIN)
+    return bool(truth)
+
+
 def rank():
     """The number of this process, 0 when there is only one.
 

@@ -1,0 +1,101 @@
+"""The command line of a recipe: its options, and mistakes told in one line.
+
+Authors
+ * The speechbrain_clap team 2026
+"""
+
+import contextlib
+import sys
+
+import speechbrain as sb
+import yaml
+
+from speechbrain_clap.checkpoints.reading import CheckpointError
+from speechbrain_clap.dataio.audio import BadClipError
+from speechbrain_clap.dataio.download import DownloadError
+from speechbrain_clap.dataio.folds import DataError
+from speechbrain_clap.dataio.manifest import ManifestError
+from speechbrain_clap.utils.hparams import HparamsError
+
+MISTAKES = (
+    HparamsError,
+    ManifestError,
+    BadClipError,
+    CheckpointError,
+    DataError,
+    DownloadError,
+    FileNotFoundError,
+)
+
+
+@contextlib.contextmanager
+def told_in_one_line():
+    """Ends the program with one line for what is the user's to mend.
+
+    A mistyped key, a missing folder, a bad clip that is to stop: no traceback.
+
+    Raises
+    ------
+    SystemExit
+        With the name of the error and its message.
+
+    Example
+    -------
+    >>> with told_in_one_line():
+    ...     raise FileNotFoundError("data_folder /x does not exist")
+    Traceback (most recent call last):
+    ...
+    SystemExit: FileNotFoundError: data_folder /x does not exist
+    """
+    try:
+        yield
+    except MISTAKES as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+
+
+def parse(arguments):
+    """Reads a command line and joins the ranks of a ``torchrun``.
+
+    Arguments
+    ---------
+    arguments : list of str
+        What follows the script's name.
+
+    Returns
+    -------
+    str
+        The YAML.
+    dict
+        SpeechBrain's run options.
+    dict
+        Changes to the YAML.
+
+    Example
+    -------
+    >>> file, run_opts, overrides = parse(["a.yaml", "--lr=0.1", "--debug"])
+    >>> file, run_opts["debug"], overrides
+    ('a.yaml', True, {'lr': 0.1})
+    """
+    sb.utils.logger.setup_logging()
+    hparams_file, run_opts, overrides = sb.parse_arguments(arguments)
+    sb.utils.distributed.ddp_init_group(run_opts)
+    return hparams_file, run_opts, yaml.safe_load(overrides) or {}
+
+
+def run_recipe(run, arguments):
+    """Runs a recipe once.
+
+    Arguments
+    ---------
+    run : callable
+        Takes hparams_file, run_opts and overrides (a dict).
+    arguments : list of str
+        What follows the script's name.
+
+    Example
+    -------
+    >>> run_recipe(lambda file, *_: print(file), ["a.yaml"])
+    a.yaml
+    """
+    with told_in_one_line():
+        run(*parse(arguments))
