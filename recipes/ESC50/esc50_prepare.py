@@ -101,7 +101,7 @@ def prepare_esc50(
             "file": find_clip([root / "audio" / row["filename"]]),
             "label": row["category"],
             "fold": row["fold"],
-            "source": row["src_file"],
+            "source": f"freesound:{row['src_file']}",
         }
         for row in table
     }

@@ -106,7 +106,7 @@ def prepare_urbansound8k(
             "file": find_clip([in_fold, root / "audio" / name]),
             "label": row["class"],
             "fold": row["fold"],
-            "source": row["fsID"],
+            "source": f"freesound:{row['fsID']}",
         }
     prepare_folds(
         "UrbanSound8K",

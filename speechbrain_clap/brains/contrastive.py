@@ -144,6 +144,23 @@ class ContrastiveBrain(sb.Brain):
         state = numpy.random.SeedSequence(keys).generate_state(1)
         torch.manual_seed(int(state[0]))
 
+    def _wrap_distributed(self):
+        """On CPUs without SyncBatchNorm, which PyTorch has for GPUs alone."""
+        if not self.distributed_launch or self.device_type != "cpu":
+            super()._wrap_distributed()
+            return
+        norms = torch.nn.modules.batchnorm._BatchNorm
+        if any(isinstance(m, norms) for m in self.modules.modules()):
+            logger.warning(
+                "Batch norm takes its statistics from each rank's own batch: "
+                "PyTorch cannot share them between ranks on CPUs"
+            )
+        for name, module in self.modules.items():
+            if any(p.requires_grad for p in module.parameters()):
+                self.modules[name] = torch.nn.parallel.DistributedDataParallel(
+                    module, find_unused_parameters=self.find_unused_parameters
+                )
+
     def fit_batch(self, batch):
         """One batch: its gradient, and a step where one is due.
 

@@ -1,4 +1,4 @@
-"""The command `sbclap`: classify and embed sounds with a trained model.
+"""The command `sbclap`: use a trained model, pack and check shards.
 
 Authors
  * The speechbrain_clap team 2026
@@ -10,6 +10,7 @@ import sys
 import numpy
 
 from speechbrain_clap.checkpoints import FAMILIES, CheckpointError
+from speechbrain_clap.cli.shards import add_shard_verbs
 from speechbrain_clap.dataio.audio import BadClipError
 from speechbrain_clap.dataio.download import DownloadError
 from speechbrain_clap.inference import CLAP
@@ -27,7 +28,8 @@ def main(arguments=None):
     Returns
     -------
     int
-        0, or 1 after an error, which is printed in one line.
+        0, or 1 after an error, which is printed in one line, and where
+        `verify` found a broken tar.
 
     Example
     -------
@@ -35,7 +37,7 @@ def main(arguments=None):
     1
     """
     parser = argparse.ArgumentParser(
-        prog="sbclap", description="Classify and embed sounds with CLAP."
+        prog="sbclap", description="Sounds and language with CLAP."
     )
     verbs = parser.add_subparsers(dest="verb", required=True)
     classify = verbs.add_parser(
@@ -57,22 +59,12 @@ def main(arguments=None):
         "--labels", nargs="+", help="any words; default: those of training"
     )
     embed.add_argument("--output", required=True, help="a .npy file, [N, D]")
+    classify.set_defaults(run=_classify)
+    embed.set_defaults(run=_embed)
+    add_shard_verbs(verbs)
     options = parser.parse_args(arguments)
     try:
-        if options.model in FAMILIES:
-            clap = CLAP.from_published(options.model, options.weights)
-        else:
-            clap = CLAP.from_hparams(source=options.model)
-        if options.verb == "classify":
-            for path in options.files:
-                scores = clap.classify_file(path, options.labels)
-                best = [f"{name} {p:.3f}" for name, p in scores.items()][:3]
-                print(f"{path}\t{'  '.join(best)}")
-        else:
-            embeddings = clap.encode_audio_files(options.files)
-            with atomic_write(options.output) as temporary:
-                with open(temporary, "wb") as stream:
-                    numpy.save(stream, embeddings.cpu().numpy())
+        return options.run(options)
     except (
         BadClipError,
         CheckpointError,
@@ -82,6 +74,28 @@ def main(arguments=None):
     ) as error:
         print(f"sbclap: {error}", file=sys.stderr)
         return 1
+
+
+def _load(options):
+    if options.model in FAMILIES:
+        return CLAP.from_published(options.model, options.weights)
+    return CLAP.from_hparams(source=options.model)
+
+
+def _classify(options):
+    clap = _load(options)
+    for path in options.files:
+        scores = clap.classify_file(path, options.labels)
+        best = [f"{name} {p:.3f}" for name, p in scores.items()][:3]
+        print(f"{path}\t{'  '.join(best)}")
+    return 0
+
+
+def _embed(options):
+    embeddings = _load(options).encode_audio_files(options.files)
+    with atomic_write(options.output) as temporary:
+        with open(temporary, "wb") as stream:
+            numpy.save(stream, embeddings.cpu().numpy())
     return 0
 
 

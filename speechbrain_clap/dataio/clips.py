@@ -58,6 +58,31 @@ def fit_clip(wav, samples, padding="zero", crop="center"):
     return torch.nn.functional.pad(wav, (0, samples - len(wav)))
 
 
+def clip_policy(seconds, sample_rate, padding):
+    """What ``fit_clip`` takes, from seconds: for YAML files.
+
+    Arguments
+    ---------
+    seconds : float
+        Length of a clip.
+    sample_rate : int
+        In Hz.
+    padding : str
+        As for ``fit_clip``.
+
+    Returns
+    -------
+    dict
+        `samples` and `padding`.
+
+    Example
+    -------
+    >>> clip_policy(0.5, 16000, "repeat")
+    {'samples': 8000, 'padding': 'repeat'}
+    """
+    return {"samples": round(seconds * sample_rate), "padding": padding}
+
+
 def windows(wav, samples, hop, padding="zero"):
     """Cuts one wave into clips that cover all of it.
 

@@ -15,7 +15,7 @@ from speechbrain_clap.dataio.audio import BadClipError
 from speechbrain_clap.dataio.download import DownloadError
 from speechbrain_clap.dataio.folds import DataError
 from speechbrain_clap.dataio.manifest import ManifestError
-from speechbrain_clap.utils.hparams import HparamsError
+from speechbrain_clap.utils.hparams import HparamsError, into_fragments
 
 MISTAKES = (
     HparamsError,
@@ -68,7 +68,7 @@ def parse(arguments):
     dict
         SpeechBrain's run options.
     dict
-        Changes to the YAML.
+        Changes to the YAML; those of a fragment's keys within the fragment's.
 
     Example
     -------
@@ -79,7 +79,8 @@ def parse(arguments):
     sb.utils.logger.setup_logging()
     hparams_file, run_opts, overrides = sb.parse_arguments(arguments)
     sb.utils.distributed.ddp_init_group(run_opts)
-    return hparams_file, run_opts, yaml.safe_load(overrides) or {}
+    overrides = yaml.safe_load(overrides) or {}
+    return hparams_file, run_opts, into_fragments(hparams_file, overrides)
 
 
 def run_recipe(run, arguments):

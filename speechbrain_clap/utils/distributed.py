@@ -122,6 +122,24 @@ def rank():
     return torch.distributed.get_rank()
 
 
+def ranks():
+    """How many processes there are.
+
+    Returns
+    -------
+    int
+        1 without a ``torchrun``.
+
+    Example
+    -------
+    >>> ranks()
+    1
+    """
+    if not is_distributed_initialized():
+        return 1
+    return torch.distributed.get_world_size()
+
+
 def unwrap(module):
     """The module behind a DistributedDataParallel wrapper, if there is one.
 

@@ -7,6 +7,7 @@ Authors
 import difflib
 import os
 
+import ruamel.yaml
 import yaml
 from hyperpyyaml import load_hyperpyyaml, resolve_references
 
@@ -67,24 +68,86 @@ def load_hparams(hparams_file, overrides=None):
             "the YAML of an experiment, relative to the current folder"
         )
     overrides = _as_dict(overrides)
-    with open(hparams_file, encoding="utf-8") as stream:
-        # Unknown tags matter not for the names of the keys.
-        keys = [
-            line.split(":")[0]
-            for line in stream
-            if ":" in line and line[:1].isidentifier()
-        ]
+    keys, fragments = _keys(hparams_file)
+    known = [*keys, *fragments]
     for key in overrides:
         if key not in keys:
-            close = difflib.get_close_matches(key, keys, n=1, cutoff=0.5)
+            close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
             meant = (
                 f"did you mean --{close[0]}?"
                 if close
-                else f"its keys are {', '.join(keys)}"
+                else f"its keys are {', '.join(known)}"
             )
             raise HparamsError(f"--{key}: no key of {hparams_file}; {meant}")
     with open(hparams_file, encoding="utf-8") as stream:
         return load_hyperpyyaml(stream, overrides)
+
+
+def _keys(hparams_file):
+    """A YAML's own keys, and those of its fragments with the fragment's key.
+
+    A key that the file has itself, or that two fragments have, is not among
+    the latter.
+    """
+    yaml_reader = ruamel.yaml.YAML()
+    with open(hparams_file, encoding="utf-8") as stream:
+        tree = yaml_reader.load(stream)
+    fragments, twice = {}, set()
+    for name, node in tree.items():
+        tag = str(getattr(getattr(node, "tag", None), "value", None) or "")
+        if not tag.startswith("!include:"):
+            continue
+        folder = os.path.dirname(os.path.realpath(hparams_file))
+        included = os.path.join(folder, tag.removeprefix("!include:"))
+        with open(included, encoding="utf-8") as stream:
+            of_fragment = set(yaml_reader.load(stream))
+        if isinstance(node, dict):
+            of_fragment |= set(node)
+        for key in sorted(of_fragment):
+            if key in fragments:
+                twice.add(key)
+            fragments[key] = name
+    fragments = {
+        key: name
+        for key, name in fragments.items()
+        if key not in tree and key not in twice
+    }
+    return list(tree), fragments
+
+
+def into_fragments(hparams_file, overrides):
+    """Hands overrides of a fragment's keys on to the fragment.
+
+    Arguments
+    ---------
+    hparams_file : str
+        A YAML that takes in others with ``!include:``.
+    overrides : dict
+        Changes to its keys, or to theirs.
+
+    Returns
+    -------
+    dict
+        Changes to its keys alone.
+
+    Example
+    -------
+    >>> folder = getfixture("tmp_path")
+    >>> _ = (folder / "part.yaml").write_text("lr: 0.1")
+    >>> _ = (folder / "a.yaml").write_text("training: !include:part.yaml")
+    >>> into_fragments(folder / "a.yaml", {"lr": 0.2})
+    {'training': {'lr': 0.2}}
+    """
+    if not os.path.isfile(hparams_file):
+        return overrides  # load_hparams tells
+    keys, fragments = _keys(hparams_file)
+    handed = {}
+    for key, value in overrides.items():
+        if key in keys or key not in fragments:
+            handed[key] = value
+        else:
+            handed.setdefault(fragments[key], {})[key] = value
+    return handed
 
 
 def plain_values(hparams_file, overrides=None):
@@ -111,9 +174,16 @@ def plain_values(hparams_file, overrides=None):
     """
     with open(hparams_file, encoding="utf-8") as stream:
         text = resolve_references(stream, _as_dict(overrides)).read()
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    return _plain(yaml.compose(text, Loader=yaml.SafeLoader))
+
+
+def _plain(mapping):
+    """A mapping's values but for objects, at any depth."""
     values = {}
-    for key, node in root.value:
+    for key, node in mapping.value:
+        if isinstance(node, yaml.MappingNode) and node.tag.endswith(":map"):
+            values[key.value] = _plain(node)
+            continue
         try:
             maker = yaml.constructor.SafeConstructor()
             values[key.value] = maker.construct_document(node)
@@ -140,6 +210,16 @@ def _what_counts(values):
         for key, value in values.items()
         if key not in FREE_KEYS
     }
+
+
+def _differences(before, now, name="{}"):
+    """Words for each value that both have and that differs."""
+    for key in sorted(before.keys() & now.keys()):
+        full = name.format(key)
+        if isinstance(before[key], dict) and isinstance(now[key], dict):
+            yield from _differences(before[key], now[key], full + "[{}]")
+        elif before[key] != now[key]:
+            yield f"{full}: {before[key]} there, {now[key]} now"
 
 
 def check_same_experiment(output_folder, hparams_file, overrides=None):
@@ -181,11 +261,7 @@ def check_same_experiment(output_folder, hparams_file, overrides=None):
         return
     before = _what_counts(plain_values(earlier))
     now = _what_counts(plain_values(hparams_file, overrides))
-    changed = [
-        f"{key}: {before[key]} there, {now[key]} now"
-        for key in sorted(before.keys() & now.keys())
-        if before[key] != now[key]
-    ]
+    changed = list(_differences(before, now))
     if changed:
         raise HparamsError(
             f"{output_folder} holds another experiment ({'; '.join(changed)}):"

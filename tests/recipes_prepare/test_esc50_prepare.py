@@ -118,7 +118,7 @@ def test_the_whole_set(prepare, root):
         "path": "{data_root}/audio/4-410-A-10.wav",
         "label": "rain",
         "fold": 4,
-        "source": "410",
+        "source": "freesound:410",
         "duration": 0.1,
     }
     assert report == {

@@ -134,7 +134,7 @@ def test_where_it_is_done_may_differ(used, overrides):
         ({"test_fold": 2}, "test_fold: 1 there, 2 now"),
         ({"batch_size": 16}, "batch_size: 8 there, 16 now"),
         ({"templates": ["a {}"]}, "templates: ['the sound of {}'] there"),
-        ({"clip_policy": {"padding": "repeat"}}, "clip_policy: "),
+        ({"clip_policy": {"padding": "repeat"}}, "clip_policy[padding]: "),
         ({"test_fold": 2, "lr": 0.1}, "lr: 0.002 there, 0.1 now; "),
     ],
 )

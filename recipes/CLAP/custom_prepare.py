@@ -1,0 +1,1 @@
+../Custom/custom_prepare.py

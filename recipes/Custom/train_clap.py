@@ -1,0 +1,1 @@
+../CLAP/train_clap.py

@@ -1,0 +1,182 @@
+"""A locked sound tower hears each training clip once; what it made is kept.
+
+"LiT: Zero-Shot Transfer with Locked-image text Tuning", Zhai et al. 2021,
+https://arxiv.org/abs/2111.07991.
+
+Authors
+ * The speechbrain_clap team 2026
+"""
+
+import hashlib
+import json
+import pathlib
+
+import numpy
+import torch
+from speechbrain.utils.distributed import ddp_barrier, run_on_main
+from speechbrain.utils.logger import get_logger
+from tqdm import tqdm
+
+from speechbrain_clap.dataio.pairs import PairDataset
+from speechbrain_clap.utils.distributed import rank, ranks, unwrap
+from speechbrain_clap.utils.files import write_json
+
+logger = get_logger(__name__)
+
+
+class LockedPairs(PairDataset):
+    """Training pairs whose `sig` is what the locked tower made of the clip.
+
+    A clip has one embedding, of its centre: a locked tower gives up the random
+    crops and the augmentation of waves, and saves the time of reading and
+    hearing.
+
+    Arguments
+    ---------
+    sources : list
+        Sources of pairs.
+    features : list of numpy.ndarray
+        One for each source, float32, [clips, Da]; NaN for a bad clip.
+    seed : int
+        Of the captions' draw.
+
+    Example
+    -------
+    >>> from speechbrain_clap.dataio.pairs import ManifestPairs
+    >>> rows = {"a": {"path": "a.wav", "captions": ["rain"]}}
+    >>> sources = [ManifestPairs("garden", rows)]
+    >>> pairs = LockedPairs(sources, [numpy.ones((1, 3), "float32")], seed=1)
+    >>> pairs[1, 0, 0]["sig"], pairs[1, 0, 0]["text"]
+    (tensor([1., 1., 1.]), 'rain')
+    """
+
+    def __init__(self, sources, features, seed):
+        super().__init__(sources, lambda *_, position: None, seed)
+        self.features = features
+
+    def __getitem__(self, index):
+        """One pair, with nothing read but its features.
+
+        Arguments
+        ---------
+        index : tuple
+            (epoch, number of the set, row in it).
+
+        Returns
+        -------
+        dict
+            As of ``PairDataset``, `sig` being [Da].
+        """
+        pair = super().__getitem__(index)
+        _, number, row = index
+        features = torch.from_numpy(numpy.array(self.features[number][row]))
+        pair["sig"] = None if features.isnan().any() else features
+        return pair
+
+
+def cache_locked_audio(brain, sources, clips_of, loader, folder, seed):
+    """Embeds the training clips by the locked tower, or finds that it has.
+
+    The ranks share the work; a run that was killed goes on where it was. The
+    files tell what made them: other weights, clips or lengths begin anew.
+
+    Arguments
+    ---------
+    brain : speechbrain.Brain
+        With `modules.clap`, its tower locked and on its device.
+    sources : list
+        Sources of pairs.
+    clips_of : callable
+        From a source to a data set of its clips, all of one length, such as
+        ``speechbrain_clap.dataio.pairs.ClipPairs`` with a policy.
+    loader : dict
+        Options of the loaders of these.
+    folder : str or pathlib.Path
+        Gets `<set>.features`, `<set>.done` and `<set>.json`.
+    seed : int
+        Of the captions' draw.
+
+    Returns
+    -------
+    LockedPairs
+        To train on.
+    """
+    encoder = unwrap(brain.modules.clap).audio_encoder.eval()
+    weights = _digest(encoder)
+    features = []
+    for source in sources:
+        store = _Store(folder, source, encoder.embedding_dim)
+        clips = clips_of(source)
+        made_by = {
+            "weights": weights,
+            "clips": hashlib.sha256("\n".join(source.ids).encode()).hexdigest(),
+            "policy": clips.policy,
+        }
+        run_on_main(store.begin, args=[made_by])
+        values, done = store.open()
+        mine = [i for i in range(rank(), len(source), ranks()) if not done[i]]
+        batches = torch.utils.data.DataLoader(
+            torch.utils.data.Subset(clips, mine), **loader
+        )
+        number = {name: i for i, name in enumerate(source.ids)}
+        if mine:
+            logger.info(
+                "%s: the locked tower hears %d clips once",
+                source.name,
+                len(mine),
+            )
+        with torch.no_grad(), brain.evaluation_ctx:
+            for batch in tqdm(batches, disable=not mine):
+                wavs, lens = batch.to(brain.device).sig
+                made = encoder(wavs, lens).float().cpu().numpy()
+                names = [name.split("/", 1)[1] for name in batch.id]
+                rows = [number[name] for name in names]
+                values[rows] = made
+                values.flush()
+                done[rows] = 1  # after the values: a kill loses no clip
+        done[mine] = 1  # bad ones, which no batch held, too
+        done.flush()
+        ddp_barrier()
+        features.append(store.open()[0])
+    return LockedPairs(sources, features, seed)
+
+
+def _digest(encoder):
+    """A hash of the weights."""
+    digest = hashlib.sha256()
+    for key, value in encoder.state_dict().items():
+        if torch.is_tensor(value):
+            digest.update(key.encode())
+            digest.update(value.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+class _Store:
+    """Memory-mapped features of one set, and which of them are there."""
+
+    def __init__(self, folder, source, dim):
+        folder = pathlib.Path(folder)
+        self.made_by = folder / f"{source.name}.json"
+        self.features = folder / f"{source.name}.features"
+        self.done = folder / f"{source.name}.done"
+        self.shape = (len(source), dim)
+
+    def begin(self, made_by):
+        """Makes empty files, unless those there were made by the same."""
+        if self.made_by.is_file():
+            if json.loads(self.made_by.read_text("utf-8")) == made_by:
+                return
+            self.made_by.unlink()
+        self.features.parent.mkdir(parents=True, exist_ok=True)
+        values = numpy.memmap(self.features, "float32", "w+", shape=self.shape)
+        values[:] = numpy.nan
+        values.flush()
+        numpy.memmap(self.done, "uint8", "w+", shape=self.shape[:1]).flush()
+        write_json(self.made_by, made_by)
+
+    def open(self):
+        """The features and the marks, to read and write."""
+        return (
+            numpy.memmap(self.features, "float32", "r+", shape=self.shape),
+            numpy.memmap(self.done, "uint8", "r+", shape=self.shape[:1]),
+        )

@@ -1,0 +1,133 @@
+"""What a training on pairs leaves: a model, retrieval, zero-shot scores.
+
+Authors
+ * The speechbrain_clap team 2026
+"""
+
+import pathlib
+
+import torch
+from speechbrain.utils.distributed import if_main_process
+
+from speechbrain_clap.evaluation.retrieval import write_retrieval
+from speechbrain_clap.evaluation.zero_shot import sha256, write_zero_shot
+from speechbrain_clap.models.export import export_clap
+from speechbrain_clap.utils.distributed import unwrap
+
+FILL = {
+    "zero": "silence at the end",
+    "repeat": "repetition",
+    "repeat-zero": "whole repetitions, then silence,",
+}
+
+
+def evaluate_pairs(brain, sets, hparams, hparams_file, overrides):
+    """Writes the model's folder and tests it on every test part and task.
+
+    The output folder gets `model/`, `test_<set>/` for each set with a test
+    part (see ``speechbrain_clap.evaluation.retrieval``) and
+    `zero_shot_<task>/` (see ``speechbrain_clap.evaluation.zero_shot``).
+
+    Arguments
+    ---------
+    brain : speechbrain_clap.brains.pairs.PairsBrain
+        After its training.
+    sets : speechbrain_clap.dataio.pair_sets.PairSets
+        Loaded.
+    hparams : dict
+        Of the experiment.
+    hparams_file : str
+        Its YAML.
+    overrides : dict
+        Changes to it.
+    """
+    output = pathlib.Path(hparams["output_folder"])
+    training = hparams["training"]
+    brain.on_evaluate_start()
+    protocol = {
+        "crop": (
+            f"{training['clip_seconds']:g} s: the centre of longer clips, "
+            f"{FILL[training['padding']]} for shorter ones"
+        ),
+        "pooling": "one embedding per clip",
+        "trained_on": {
+            name.removesuffix(" train"): clips
+            for name, clips in sets.report["clips"].items()
+            if name.endswith(" train")
+        },
+        "leaks_left_out": sets.report["leaks"],
+        "epoch": brain.evaluated.meta["epoch"],
+        "epoch_choice": _epoch_choice(brain, sets),
+        "checkpoint": f"{output}/model/clap.ckpt",
+    }
+    if if_main_process():
+        model = export_clap(
+            output / "model",
+            hparams_file,
+            overrides,
+            unwrap(brain.modules.clap),
+            [],
+            protocol,
+        )
+        protocol["checkpoint_sha256"] = sha256(model / "clap.ckpt")
+    for name, source in sets.tests.items():
+        brain.evaluate(
+            training["test_pairs"](source),
+            test_loader_kwargs=training["test_loader"],
+        )
+        text, _ = brain.embed_captions()
+        if if_main_process():
+            _write_test(output, name, sets, brain, text, protocol)
+    for task in brain.hparams.zero_shot_tasks:
+        ids, targets, audio, classes = brain.embed_task(task)
+        if if_main_process():
+            write_zero_shot(
+                output / f"zero_shot_{task.name}",
+                ids,
+                targets,
+                audio,
+                classes,
+                task.class_names,
+                {
+                    "dataset": task.name,
+                    "split": "all clips",
+                    "fold": "all",
+                    "skipped": len(task.rows) - len(ids),
+                    "sounds": task.sounds,
+                },
+                {"templates": task.templates, **protocol},
+            )
+
+
+def _write_test(output, name, sets, brain, text, protocol):
+    source = sets.tests[name]
+    place = {f"{name}/{key}": i for i, key in enumerate(source.ids)}
+    rows = [place[key] for key in brain.ids]
+    write_retrieval(
+        output / f"test_{name}",
+        [source.ids[row] for row in rows],
+        brain.captions,
+        torch.cat(brain.audio_embeddings),
+        text,
+        {
+            "dataset": name,
+            "split": "test",
+            # In a debugging run most were not tried.
+            "skipped": 0 if brain.debug else len(source) - len(rows),
+            "sounds": sets.sounds[name],
+        },
+        protocol,
+        files=[(source.file(row), *source.span(row)) for row in rows],
+    )
+
+
+def _epoch_choice(brain, sets):
+    name = brain.hparams.selection
+    if name not in brain.evaluated.meta:
+        return "the last: there is neither a validation part nor a task"
+    where = f"{sets.report['clips']['valid']} validation clips"
+    if name.startswith("zero_shot"):
+        tasks = [task.name for task in brain.hparams.zero_shot_tasks]
+        where = f"the test clips of {', '.join(tasks)} themselves"
+    direction = brain.hparams.epoch_counter.direction
+    return f"the epoch with the best {name} ({direction}) on {where}"
