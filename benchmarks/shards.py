@@ -41,10 +41,10 @@ from speechbrain_clap.dataio.shards import ShardPairs
 
 SAMPLE_RATE = 16000
 SECONDS = 2
-CLIPS = 3000
+CLIPS = 2000
 SHARD_MEGABYTES = 10
 BATCH = 50
-ROUNDS = 3
+ROUNDS = 5
 BUFFER = 1000  # webdataset's default for shuffling, in samples
 
 

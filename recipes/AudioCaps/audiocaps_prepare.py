@@ -78,14 +78,9 @@ def prepare_audiocaps(
     finder = FileFinder([folder])
     parts = {part: _clips(path, finder) for part, path in tables.items()}
     prepare_pairs(
-        "AudioCaps",
-        data_folder,
-        manifest_folder,
-        parts,
-        on_bad_clip,
-        held_out,
-        decode,
-    )
+        "AudioCaps", folder, manifest_folder, parts, on_bad_clip,
+        held_out, decode,
+    )  # fmt: skip
 
 
 def _tables(folder, version):

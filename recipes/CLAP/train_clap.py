@@ -23,6 +23,7 @@ from speechbrain_clap.checkpoints.start import start_from
 from speechbrain_clap.dataio.pair_sets import PairSets
 from speechbrain_clap.evaluation.pairs import evaluate_pairs
 from speechbrain_clap.evaluation.running import run_recipe
+from speechbrain_clap.models.export import export_clap
 from speechbrain_clap.utils.hparams import check_same_experiment, load_hparams
 
 
@@ -55,6 +56,8 @@ def train(hparams_file, run_opts, overrides):
         folder,
         hparams["on_bad_clip"],
         hparams["valid_clips"],
+        hparams["subset_percent"],
+        hparams["seed"],
     )
     run_on_main(sets.prepare)
     for task in tasks:
@@ -63,7 +66,7 @@ def train(hparams_file, run_opts, overrides):
     # Data
     tasks = [task for task in tasks if task.load(folder)]
     sets.load(held_out={task.name: task.sources() for task in tasks})
-    run_on_main(sets.write_report)
+    run_on_main(sets.write_report, args=[hparams["keep_pairs"]])
     training = hparams["training"]
     pairs = training["train_pairs"](sets.train)
     batches = training["train_batches"](sets.train, weights=sets.weights)
@@ -111,7 +114,12 @@ def train(hparams_file, run_opts, overrides):
     )
 
     # Evaluate
-    evaluate_pairs(brain, sets, hparams, hparams_file, overrides)
+    def export(folder, facts):
+        return export_clap(folder, hparams_file, overrides, clap, [], facts)
+
+    evaluate_pairs(
+        brain, hparams, sets.tests, sets.sounds, sets.facts(), export
+    )
     ddp_barrier()
 
 

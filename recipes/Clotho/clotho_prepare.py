@@ -85,14 +85,9 @@ def prepare_clotho(
             f"neither itself nor below. {HOW_TO_GET}"
         )
     prepare_pairs(
-        "Clotho",
-        data_folder,
-        manifest_folder,
-        parts,
-        on_bad_clip,
-        held_out,
-        decode,
-    )
+        "Clotho", folder, manifest_folder, parts, on_bad_clip,
+        held_out, decode,
+    )  # fmt: skip
 
 
 def _find_audio(folder, split):

@@ -100,14 +100,9 @@ def prepare_macs(
             "source": f"tau:{locations.get(name) or _location(path, name)}",
         }
     prepare_pairs(
-        "MACS",
-        data_folder,
-        manifest_folder,
-        {"train": clips},
-        on_bad_clip,
-        held_out,
-        decode,
-    )
+        "MACS", folder, manifest_folder, {"train": clips}, on_bad_clip,
+        held_out, decode,
+    )  # fmt: skip
 
 
 def _read_captions(path):

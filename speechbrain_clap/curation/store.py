@@ -17,43 +17,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from speechbrain_clap.curation.fingerprint import check_fingerprint
 from speechbrain_clap.utils.files import atomic_write, write_json
 
 VECTORS, ROWS, ABOUT = "embeddings.f16", "rows.parquet", "store.json"
 UNFINISHED = "unfinished"
 
 
-def check_fingerprint(found, expected, folder):
-    """Refuses what another model or other settings have made.
-
-    Arguments
-    ---------
-    found : dict
-        What the folder says of itself.
-    expected : dict
-        What the caller needs it to be.
-    folder : str or pathlib.Path
-        Named in the error.
-
-    Raises
-    ------
-    ValueError
-        Naming the first key that differs.
-
-    Example
-    -------
-    >>> check_fingerprint({"model": "a"}, {"model": "b"}, "wild")
-    Traceback (most recent call last):
-    ...
-    ValueError: wild is stale: its model is 'a', but 'b' is wanted...
-    """
-    for key in sorted({*found, *expected}):
-        if found.get(key) != expected.get(key):
-            raise ValueError(
-                f"{folder} is stale: its {key} is {found.get(key)!r}, but "
-                f"{expected.get(key)!r} is wanted. Remove the folder, or "
-                "choose another one"
-            )
+def _concat(tables):
+    """One table of several; a column that was all null takes a later type."""
+    return pa.concat_tables(tables, promote_options="permissive")
 
 
 class EmbeddingStore:
@@ -376,7 +349,7 @@ class EmbeddingWriter:
         os.fsync(self._file.fileno())
         path = self.parts / f"rows-{len(self._files):06}.parquet"
         with atomic_write(path) as temporary:
-            pq.write_table(pa.concat_tables(self._rows), temporary)
+            pq.write_table(_concat(self._rows), temporary)
         self._files.append(path)
         self.written += self._held
         self._vectors, self._rows, self._held = [], [], 0
@@ -397,9 +370,7 @@ class EmbeddingWriter:
         with atomic_write(self.folder / ROWS) as temporary:
             tables = [pq.read_table(file) for file in self._files]
             empty = pa.table({"id": pa.array([], pa.string())})
-            pq.write_table(
-                pa.concat_tables(tables) if tables else empty, temporary
-            )
+            pq.write_table(_concat(tables) if tables else empty, temporary)
         if (self.parts / VECTORS).exists():
             os.replace(self.parts / VECTORS, self.folder / VECTORS)
         write_json(

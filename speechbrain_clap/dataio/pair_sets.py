@@ -6,12 +6,13 @@ Authors
 
 import json
 import pathlib
+import random
 
 from speechbrain.utils.logger import get_logger
 
 from speechbrain_clap.dataio.folds import DataError
 from speechbrain_clap.dataio.leaks import split_leaks
-from speechbrain_clap.dataio.manifest import read_manifest
+from speechbrain_clap.dataio.manifest import read_manifest, write_manifest
 from speechbrain_clap.dataio.pairs import ManifestPairs
 from speechbrain_clap.dataio.shards import ShardPairs
 from speechbrain_clap.utils.files import write_json
@@ -42,6 +43,11 @@ class PairSets:
         "skip" or "stop".
     valid_clips : int or None
         Validation takes so many clips at most, evenly spread over all.
+    subset_percent : float
+        Share of the training clips that is used, drawn at random. Not of
+        shards.
+    seed : int
+        Of that draw.
 
     Attributes
     ----------
@@ -60,30 +66,48 @@ class PairSets:
     """
 
     def __init__(
-        self, mixture, manifest_folder, on_bad_clip="skip", valid_clips=None
+        self,
+        mixture,
+        manifest_folder,
+        on_bad_clip="skip",
+        valid_clips=None,
+        subset_percent=100,
+        seed=0,
     ):
+        if not 0 < subset_percent <= 100:
+            raise DataError(
+                f"subset_percent is {subset_percent}, expected more than 0 "
+                "and at most 100"
+            )
         self.mixture = mixture
         self.folder = pathlib.Path(manifest_folder)
         self.on_bad_clip = on_bad_clip
         self.valid_clips = valid_clips
+        self.subset_percent = subset_percent
+        self.seed = seed
         self.present = {
             name: options
             for name, options in mixture.items()
             if options["data_folder"] is not None
             or options["shards"] is not None
         }
-        if not self.present:
-            raise DataError(
-                "no set of the mixture has a data_folder: give at least one "
-                f"of {', '.join(mixture)}, each described in its "
-                "recipes/<set>/README.md"
-            )
 
     def prepare(self):
         """Writes the manifests of the sets that are there.
 
         On the main process alone.
+
+        Raises
+        ------
+        DataError
+            If no set is there.
         """
+        if not self.present:
+            raise DataError(
+                "no set of the mixture has a data_folder: give at least one "
+                f"of {', '.join(self.mixture)}, each described in its "
+                "recipes/<set>/README.md"
+            )
         for name in self.mixture:
             if name not in self.present:
                 logger.info("%s: no folder given, left out", name)
@@ -154,9 +178,32 @@ class PairSets:
             self.report["clips"][f"{name} test"] = len(source)
         return self
 
-    def write_report(self):
-        """Writes `pairs.json` beside the manifests; on the main process."""
+    def write_report(self, keep_pairs=False):
+        """Writes `pairs.json` beside the manifests; on the main process.
+
+        Arguments
+        ---------
+        keep_pairs : bool
+            Writes also what trains, leaks and all else that is left out gone,
+            as `train_pairs.json`, and what validates as `valid_pairs.json`:
+            manifests with full paths, ids beginning with the set's name.
+            Shards are not in it.
+        """
         write_json(self.folder / "pairs.json", self.report)
+        if not keep_pairs:
+            return
+        files = [s for s in self.train if isinstance(s, ManifestPairs)]
+        for part, sources in (
+            ("train", files),
+            ("valid", [] if self.valid is None else [self.valid]),
+        ):
+            rows = {
+                # Ids of the validation set have their set's name already.
+                key if part == "valid" else f"{source.name}/{key}": row
+                for source in sources
+                for key, row in zip(source.ids, source.rows, strict=True)
+            }
+            write_manifest(self.folder / f"{part}_pairs.json", rows)
 
     def _parts(self, name):
         """Part to rows of one set, of its parts that hold any."""
@@ -183,7 +230,7 @@ class PairSets:
             for part in options["train_parts"]:
                 rows |= parts.get(part, {})
             rows, leaks = split_leaks(rows, held_out)
-            source = ManifestPairs(name, rows)
+            source = ManifestPairs(name, self._subset(name, rows))
         self.report["leaks"][name] = leaks
         self.report["clips"][f"{name} train"] = len(source)
         logger.info(
@@ -195,6 +242,13 @@ class PairSets:
         )
         if len(source):
             self.train.append(source)
+
+    def _subset(self, name, rows):
+        """A share of the rows, in their order."""
+        wanted = round(len(rows) * self.subset_percent / 100)
+        draw = random.Random(f"{self.seed} {name}")
+        chosen = set(draw.sample(list(rows), wanted))
+        return {key: row for key, row in rows.items() if key in chosen}
 
     def _validation(self, rows):
         if self.valid_clips is not None and len(rows) > self.valid_clips:
@@ -221,6 +275,21 @@ class PairSets:
                 f"{', '.join(without)} none: give every set one, or none"
             )
         return weights
+
+    def facts(self):
+        """What a protocol is to say of the training clips.
+
+        Returns
+        -------
+        dict
+            `trained_on`, set to clips, `subset_percent` and
+            `leaks_left_out`, set to list to clips.
+        """
+        return {
+            "trained_on": {s.name: len(s) for s in self.train},
+            "subset_percent": self.subset_percent,
+            "leaks_left_out": self.report["leaks"],
+        }
 
     def captions(self):
         """All captions of the training clips, for a vocabulary.

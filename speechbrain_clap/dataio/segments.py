@@ -14,14 +14,12 @@ import soundfile
 import torch
 from speechbrain.utils.logger import get_logger
 
-from speechbrain_clap.dataio.audio import BadClipError, resample
+from speechbrain_clap.dataio.audio import BadClipError
 from speechbrain_clap.dataio.checks import BLOCK, SILENCE, check_clip
+from speechbrain_clap.dataio.resampling import context_frames, resample
 
 logger = get_logger(__name__)
 
-# The resampler looks at 6 zero crossings of the lower rate to each side, of a
-# sinc that is 1 % wider than that.
-CONTEXT = 7
 UNKNOWN = 1 << 40  # more frames than any file has: its header tells none
 
 
@@ -33,10 +31,10 @@ class SegmentReader:
     """Reads a part of a sound file, as one channel at one rate.
 
     Only the frames that the part needs are decoded, with the few around them
-    that the resampler looks at: the result is the same, within 1e-4 (and
-    exactly where no rate changes), as if the whole file were decoded,
-    resampled and cut. Where a file cannot be read from its middle (it is
-    truncated, say) it is decoded as a whole.
+    that the resampler looks at: the result is, but for the rounding of
+    float32, as if the whole file were decoded, resampled and cut. Where a
+    file cannot be read from its middle (it is truncated, say) it is decoded as
+    a whole.
 
     Arguments
     ---------
@@ -250,7 +248,7 @@ def _resampled(sound, wanted, first, last):
         return sound.read(first, last)
     divisor = math.gcd(sound.rate, wanted)
     frames, samples = sound.rate // divisor, wanted // divisor
-    context = math.ceil(CONTEXT * max(1.0, sound.rate / wanted))
+    context = context_frames(sound.rate, wanted)
     # The two rates meet every `frames` frames: there the part must begin, for
     # its samples to lie where those of the whole lie.
     meeting = max(0, (first * frames // samples - context) // frames)

@@ -41,7 +41,7 @@ def draw_parts(rows, fractions, seed):
     >>> rows = {i: {"source": f"file:{i // 2}"} for i in range(10)}
     >>> parts = draw_parts(rows, {"valid": 0.0, "test": 0.3}, seed=1)
     >>> {part: list(clips) for part, clips in parts.items()}
-    {'train': [0, 1, 2, 3, 6, 7, 8, 9], 'test': [4, 5]}
+    {'train': [2, 3, 4, 5, 6, 7, 8, 9], 'test': [0, 1]}
     """
     if min(fractions.values()) < 0 or not sum(fractions.values()) < 1:
         raise DataError(

@@ -11,8 +11,6 @@ from speechbrain.utils.distributed import if_main_process
 
 from speechbrain_clap.evaluation.retrieval import write_retrieval
 from speechbrain_clap.evaluation.zero_shot import sha256, write_zero_shot
-from speechbrain_clap.models.export import export_clap
-from speechbrain_clap.utils.distributed import unwrap
 
 FILL = {
     "zero": "silence at the end",
@@ -21,7 +19,7 @@ FILL = {
 }
 
 
-def evaluate_pairs(brain, sets, hparams, hparams_file, overrides):
+def evaluate_pairs(brain, hparams, tests, sounds, facts, export):
     """Writes the model's folder and tests it on every test part and task.
 
     The output folder gets `model/`, `test_<set>/` for each set with a test
@@ -32,14 +30,17 @@ def evaluate_pairs(brain, sets, hparams, hparams_file, overrides):
     ---------
     brain : speechbrain_clap.brains.pairs.PairsBrain
         After its training.
-    sets : speechbrain_clap.dataio.pair_sets.PairSets
-        Loaded.
     hparams : dict
-        Of the experiment.
-    hparams_file : str
-        Its YAML.
-    overrides : dict
-        Changes to it.
+        Of the experiment: `output_folder` and `training`.
+    tests : dict
+        Set to the source of its test part.
+    sounds : dict
+        Set to "real" or "made-up".
+    facts : dict
+        What the protocol is to say of the training: `trained_on`,
+        `leaks_left_out` ...
+    export : callable
+        Takes a folder and facts, writes the model there and gives the folder.
     """
     output = pathlib.Path(hparams["output_folder"])
     training = hparams["training"]
@@ -50,34 +51,23 @@ def evaluate_pairs(brain, sets, hparams, hparams_file, overrides):
             f"{FILL[training['padding']]} for shorter ones"
         ),
         "pooling": "one embedding per clip",
-        "trained_on": {
-            name.removesuffix(" train"): clips
-            for name, clips in sets.report["clips"].items()
-            if name.endswith(" train")
-        },
-        "leaks_left_out": sets.report["leaks"],
+        **facts,
         "epoch": brain.evaluated.meta["epoch"],
-        "epoch_choice": _epoch_choice(brain, sets),
+        "epoch_choice": _epoch_choice(brain),
         "checkpoint": f"{output}/model/clap.ckpt",
     }
     if if_main_process():
-        model = export_clap(
-            output / "model",
-            hparams_file,
-            overrides,
-            unwrap(brain.modules.clap),
-            [],
-            protocol,
-        )
+        model = export(output / "model", protocol)
         protocol["checkpoint_sha256"] = sha256(model / "clap.ckpt")
-    for name, source in sets.tests.items():
+    for name, source in tests.items():
         brain.evaluate(
             training["test_pairs"](source),
             test_loader_kwargs=training["test_loader"],
         )
         text, _ = brain.embed_captions()
         if if_main_process():
-            _write_test(output, name, sets, brain, text, protocol)
+            folder = output / f"test_{name}"
+            _write_test(folder, source, sounds[name], brain, text, protocol)
     for task in brain.hparams.zero_shot_tasks:
         ids, targets, audio, classes = brain.embed_task(task)
         if if_main_process():
@@ -99,33 +89,32 @@ def evaluate_pairs(brain, sets, hparams, hparams_file, overrides):
             )
 
 
-def _write_test(output, name, sets, brain, text, protocol):
-    source = sets.tests[name]
-    place = {f"{name}/{key}": i for i, key in enumerate(source.ids)}
+def _write_test(folder, source, sounds, brain, text, protocol):
+    place = {f"{source.name}/{key}": i for i, key in enumerate(source.ids)}
     rows = [place[key] for key in brain.ids]
     write_retrieval(
-        output / f"test_{name}",
+        folder,
         [source.ids[row] for row in rows],
         brain.captions,
         torch.cat(brain.audio_embeddings),
         text,
         {
-            "dataset": name,
+            "dataset": source.name,
             "split": "test",
             # In a debugging run most were not tried.
             "skipped": 0 if brain.debug else len(source) - len(rows),
-            "sounds": sets.sounds[name],
+            "sounds": sounds,
         },
         protocol,
         files=[(source.file(row), *source.span(row)) for row in rows],
     )
 
 
-def _epoch_choice(brain, sets):
+def _epoch_choice(brain):
     name = brain.hparams.selection
     if name not in brain.evaluated.meta:
         return "the last: there is neither a validation part nor a task"
-    where = f"{sets.report['clips']['valid']} validation clips"
+    where = "the validation clips"
     if name.startswith("zero_shot"):
         tasks = [task.name for task in brain.hparams.zero_shot_tasks]
         where = f"the test clips of {', '.join(tasks)} themselves"

@@ -8,7 +8,6 @@ Authors
 """
 
 import torch
-from torch.nn.functional import softplus
 
 from speechbrain_clap.losses.blockwise import (
     ProductGradients,
@@ -111,3 +110,31 @@ class SigmoidLoss(torch.nn.Module):
                 self.block_size,
             )
             return total / len(audio)
+
+
+def softplus(x):
+    """The logarithm of 1 + exp(x), to the last digits wherever it is small.
+
+    torch's own takes ten times as long on CPUs, whose vector instructions
+    have logarithms but no ``log1p``; that rounds 1 + e and puts what was lost
+    back.
+
+    Arguments
+    ---------
+    x : torch.Tensor
+        Any shape.
+
+    Returns
+    -------
+    torch.Tensor
+        The same shape.
+
+    Example
+    -------
+    >>> softplus(torch.tensor([-20.0, 0.0, 50.0]))
+    tensor([2.0612e-09, 6.9315e-01, 5.0000e+01])
+    """
+    small = x.abs().neg_().exp_()
+    rounded = 1 + small
+    lost = small.sub_(rounded - 1).div_(rounded)
+    return lost.add_(rounded.log_()).add_(x.clamp(min=0))

@@ -56,7 +56,9 @@ class SoftLabelLoss(torch.nn.Module):
         self.beta = beta
         self.labels = labels
 
-    def forward(self, audio, text, scale, teacher_audio, teacher_text):
+    def forward(
+        self, audio, text, scale, teacher_audio=None, teacher_text=None
+    ):
         """Computes the loss, in float32 whatever the autocast.
 
         Arguments
@@ -67,9 +69,10 @@ class SoftLabelLoss(torch.nn.Module):
             L2-normalised embeddings of its texts, [B, D].
         scale : torch.Tensor
             What multiplies the cosines, a scalar.
-        teacher_audio : torch.Tensor
-            The teacher's of the same sounds, L2-normalised, [B, E].
-        teacher_text : torch.Tensor
+        teacher_audio : torch.Tensor or None
+            The teacher's of the same sounds, L2-normalised, [B, E]; with a
+            `beta` of 0 it is not needed.
+        teacher_text : torch.Tensor or None
             The teacher's of the same texts, L2-normalised, [B, E].
 
         Returns
@@ -84,30 +87,38 @@ class SoftLabelLoss(torch.nn.Module):
             text_logits = scale * text @ gather_with_gradient(audio).T
             return 0.5 * (
                 # Equation 4: sounds, against all texts.
-                soft_cross_entropy(audio_logits, self.soften(teacher_audio))
+                soft_cross_entropy(
+                    audio_logits, self.soften(audio_logits, teacher_audio)
+                )
                 # Equation 5: texts, against all sounds.
-                + soft_cross_entropy(text_logits, self.soften(teacher_text))
+                + soft_cross_entropy(
+                    text_logits, self.soften(text_logits, teacher_text)
+                )
             )
 
     @torch.no_grad()
-    def soften(self, teacher):
+    def soften(self, logits, teacher=None):
         """The labels of this rank's rows, equations 2 and 3.
 
         Arguments
         ---------
-        teacher : torch.Tensor
+        logits : torch.Tensor
+            Whose labels they are, [B, N], N over all ranks.
+        teacher : torch.Tensor or None
             Its embeddings of this rank's sounds, or texts, [B, E].
 
         Returns
         -------
         torch.Tensor
-            [B, N], N over all ranks.
+            [B, N].
         """
+        hard = torch.zeros_like(logits)
+        mine = torch.arange(len(logits), device=logits.device)
+        hard[mine, rank() * len(logits) + mine] = 1.0
+        if self.beta == 0.0:
+            return hard
         teacher = teacher.float()
         alike = teacher @ gather(teacher).T
         if self.labels == "normalised":
             alike = normalise(alike.clamp(min=0.0))
-        hard = torch.zeros_like(alike)
-        mine = torch.arange(len(teacher), device=teacher.device)
-        hard[mine, rank() * len(teacher) + mine] = 1.0
         return (1.0 - self.beta) * hard + self.beta * alike

@@ -7,6 +7,7 @@ Authors
 import io
 import json
 import pathlib
+import shutil
 
 import ruamel.yaml
 import torch
@@ -80,11 +81,55 @@ def export_clap(folder, hparams_file, overrides, clap, class_names, facts):
         "    loadables:\n"
         "        clap: !ref <clap>\n"
     )
-    with atomic_write(folder / "clap.ckpt") as temporary:
-        torch.save(clap.state_dict(), temporary)
-    with atomic_write(folder / "model.json") as temporary:
-        temporary.write_text(json.dumps(facts, indent=2) + "\n", "utf-8")
+    _write_weights(folder, clap, facts)
     # Last: a folder with this file is whole.
     with atomic_write(folder / "hyperparams.yaml") as temporary:
         temporary.write_text(text, "utf-8")
     return folder
+
+
+def export_like(folder, model_folder, clap, facts):
+    """Writes a model of the same architecture as one that was written before.
+
+    Arguments
+    ---------
+    folder : str or pathlib.Path
+        Where to write.
+    model_folder : str or pathlib.Path
+        What `export_clap` wrote: its YAML and tokenizer are copied.
+    clap : torch.nn.Module
+        The trained model.
+    facts : dict
+        What a user should know of the training, for `model.json`.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder.
+
+    Example
+    -------
+    >>> from speechbrain_clap.inference import CLAP
+    >>> source = getfixture("tiny_clap_folder")
+    >>> clap = CLAP.from_hparams(source=source).mods.clap
+    >>> folder = export_like(getfixture("tmp_path") / "new", source, clap, {})
+    >>> sorted(path.name for path in folder.iterdir())
+    ['clap.ckpt', 'hyperparams.yaml', 'model.json']
+    """
+    folder, model_folder = pathlib.Path(folder), pathlib.Path(model_folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    if (model_folder / "text").is_dir():
+        shutil.copytree(
+            model_folder / "text", folder / "text", dirs_exist_ok=True
+        )
+    _write_weights(folder, clap, facts)
+    with atomic_write(folder / "hyperparams.yaml") as temporary:
+        shutil.copyfile(model_folder / "hyperparams.yaml", temporary)
+    return folder
+
+
+def _write_weights(folder, clap, facts):
+    with atomic_write(folder / "clap.ckpt") as temporary:
+        torch.save(clap.state_dict(), temporary)
+    with atomic_write(folder / "model.json") as temporary:
+        temporary.write_text(json.dumps(facts, indent=2) + "\n", "utf-8")

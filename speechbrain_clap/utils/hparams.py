@@ -84,32 +84,32 @@ def load_hparams(hparams_file, overrides=None):
 
 
 def _keys(hparams_file):
-    """A YAML's own keys, and those of its fragments with the fragment's key.
+    """A YAML's own keys, and those of its fragments, at any depth.
 
-    A key that the file has itself, or that two fragments have, is not among
-    the latter.
+    The latter with the keys that lead to the fragment. What the file has
+    itself, or two fragments of one depth have, is not among them.
     """
-    yaml_reader = ruamel.yaml.YAML()
     with open(hparams_file, encoding="utf-8") as stream:
-        tree = yaml_reader.load(stream)
+        tree = ruamel.yaml.YAML().load(stream)
     fragments, twice = {}, set()
     for name, node in tree.items():
         tag = str(getattr(getattr(node, "tag", None), "value", None) or "")
         if not tag.startswith("!include:"):
             continue
         folder = os.path.dirname(os.path.realpath(hparams_file))
-        included = os.path.join(folder, tag.removeprefix("!include:"))
-        with open(included, encoding="utf-8") as stream:
-            of_fragment = set(yaml_reader.load(stream))
-        if isinstance(node, dict):
-            of_fragment |= set(node)
-        for key in sorted(of_fragment):
-            if key in fragments:
+        own, below = _keys(os.path.join(folder, tag.removeprefix("!include:")))
+        given = list(node) if isinstance(node, dict) else []
+        for key, path in {
+            **below,
+            **dict.fromkeys((*own, *given), ()),
+        }.items():
+            if len(fragments.get(key, ())) == len(path) + 1:
                 twice.add(key)
-            fragments[key] = name
+            elif key not in fragments or len(fragments[key]) > len(path) + 1:
+                fragments[key] = (name, *path)
     fragments = {
-        key: name
-        for key, name in fragments.items()
+        key: path
+        for key, path in fragments.items()
         if key not in tree and key not in twice
     }
     return list(tree), fragments
@@ -145,8 +145,11 @@ def into_fragments(hparams_file, overrides):
     for key, value in overrides.items():
         if key in keys or key not in fragments:
             handed[key] = value
-        else:
-            handed.setdefault(fragments[key], {})[key] = value
+            continue
+        inner = handed
+        for name in fragments[key]:
+            inner = inner.setdefault(name, {})
+        inner[key] = value
     return handed
 
 

@@ -54,6 +54,7 @@ def assert_close(first, second, tolerance):
         ("--multi_positive=True",),
         ("--loss=blockwise", "--chunk_size=2"),
         ("--loss=sigmoid", "--chunk_size=3"),
+        ("--loss=soft",),
     ],
 )
 def test_two_ranks_train_as_one_process(tmp_path, options):

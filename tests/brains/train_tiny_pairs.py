@@ -3,6 +3,7 @@
 Not a test: `test_pairs_brain.py` runs it, as a user runs a recipe.
 """
 
+import copy
 import functools
 import os
 import pathlib
@@ -17,7 +18,7 @@ from train_tiny import TinyEncoder
 
 from speechbrain_clap.augment.waveform import GaussianNoise, RandomCropOrPad
 from speechbrain_clap.brains.locked import cache_locked_audio
-from speechbrain_clap.brains.pairs import PairsBrain
+from speechbrain_clap.brains.student import StudentBrain
 from speechbrain_clap.dataio.datasets import ClipCollate
 from speechbrain_clap.dataio.mixture import MixtureBatches
 from speechbrain_clap.dataio.pairs import ClipPairs, ManifestPairs, PairDataset
@@ -26,6 +27,7 @@ from speechbrain_clap.lobes.subword_text import SubwordTransformer
 from speechbrain_clap.losses.blockwise import BlockwiseContrastiveLoss
 from speechbrain_clap.losses.contrastive import ContrastiveLoss
 from speechbrain_clap.losses.sigmoid import SigmoidLoss
+from speechbrain_clap.losses.soft_labels import SoftLabelLoss
 from speechbrain_clap.models.clap import CLAP
 from speechbrain_clap.schedulers import ReduceOnPlateau
 from speechbrain_clap.utils.checkpointer import AtomicCheckpointer
@@ -35,16 +37,16 @@ LOSSES = {
     "plain": ContrastiveLoss,
     "blockwise": functools.partial(BlockwiseContrastiveLoss, 3),
     "sigmoid": functools.partial(SigmoidLoss, 3),
+    "soft": SoftLabelLoss,
 }
 THINGS = ["a dog barks", "rain falls", "a clock ticks", "waves break"]
 
 
-class Faulty(PairsBrain):
+class Faulty(StudentBrain):
     """Dies, or meets a loss that is not finite, at the steps asked for."""
 
     kill_at = None
     broken_at = ()
-    hours = 0
 
     def on_fit_batch_start(self, batch, should_step):
         """Exits without a word, or spoils the batch of one rank."""
@@ -126,6 +128,7 @@ def main(arguments):
             "max_captions": 2,
             "chunk_size": options.get("chunk_size", 0),
             "locked_audio": locked,
+            "teacher": copy.deepcopy(clap) if kind == "soft" else None,
             "zero_shot_tasks": [],
             "grad_accumulation_factor": options.get("accumulate", 1),
             "lr_factors": {"clap.text_encoder": 0.5},
@@ -157,6 +160,14 @@ def main(arguments):
         valid,
         valid_loader_kwargs=loader,
     )
+    if kind == "soft":  # it neither learned nor moved
+        teacher = brain.hparams.teacher
+        assert not any(p.requires_grad for p in teacher.parameters())
+        assert not torch.equal(
+            next(teacher.audio_projection.parameters()),
+            next(unwrap(brain.modules.clap).audio_projection.parameters()),
+        )
+        torch.save(teacher.state_dict(), folder / "teacher.pt")
     torch.save(
         unwrap(brain.modules.clap).state_dict(),
         folder / f"parameters{os.environ.get('RANK', '0')}.pt",

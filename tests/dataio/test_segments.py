@@ -13,8 +13,9 @@ import soundfile
 import torch
 
 from speechbrain_clap.dataio import segments
-from speechbrain_clap.dataio.audio import BadClipError, read_audio, resample
+from speechbrain_clap.dataio.audio import BadClipError, read_audio
 from speechbrain_clap.dataio.clips import fit_clip
+from speechbrain_clap.dataio.resampling import resample
 from speechbrain_clap.dataio.segments import SegmentReader
 
 FORMATS = (
@@ -41,7 +42,8 @@ def write(path, seconds=4.0, rate=44100, channels=1, subtype=None):
 
 def whole(path, rate):
     values, own = soundfile.read(path, dtype="float32", always_2d=True)
-    return resample(torch.from_numpy(values).mean(1), own, rate)
+    wav = torch.from_numpy(values).mean(1)
+    return resample(wav, own, rate)
 
 
 @pytest.fixture
@@ -71,7 +73,7 @@ class Opened:
         return self.streams[-1]
 
 
-@pytest.mark.parametrize("rate", [44100, 32000, 48000, 44099])
+@pytest.mark.parametrize("rate", [44100, 32000, 48000, 44056])
 @pytest.mark.parametrize("suffix, subtype", FORMATS)
 def test_crop_equals_that_of_the_whole(tmp_path, suffix, subtype, rate):
     path = write(tmp_path / f"a.{suffix}", channels=2, subtype=subtype)

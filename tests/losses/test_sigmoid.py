@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch.nn.functional import logsigmoid, normalize
 
-from speechbrain_clap.losses.sigmoid import SigmoidLoss
+from speechbrain_clap.losses.sigmoid import SigmoidLoss, softplus
 
 
 def inputs(rows=11, dim=6, scale=10.0, bias=-4.0):
@@ -99,3 +99,12 @@ def test_no_size_of_a_block():
     """One clear error."""
     with pytest.raises(ValueError, match="block_size is 0.*1 or more"):
         SigmoidLoss(0)
+
+
+def test_softplus_to_the_last_digits():
+    """Of the same in float64, where float32 can hold it."""
+    x = torch.linspace(-80, 110, 10001)
+    wanted = torch.logaddexp(x.double(), torch.zeros(1, dtype=torch.float64))
+    assert ((softplus(x) - wanted) / wanted).abs().max() < 3e-7
+    ends = softplus(torch.tensor([-torch.inf, torch.inf, torch.nan]))
+    assert ends[:2].tolist() == [0, torch.inf] and ends[2].isnan()

@@ -1,0 +1,38 @@
+"""Refusing what another model or other settings have made.
+
+Authors
+ * The speechbrain_clap team 2026
+"""
+
+
+def check_fingerprint(found, expected, folder):
+    """Refuses what another model or other settings have made.
+
+    Arguments
+    ---------
+    found : dict
+        What the folder says of itself.
+    expected : dict
+        What the caller needs it to be.
+    folder : str or pathlib.Path
+        Named in the error.
+
+    Raises
+    ------
+    ValueError
+        Naming the first key that differs.
+
+    Example
+    -------
+    >>> check_fingerprint({"model": "a"}, {"model": "b"}, "wild")
+    Traceback (most recent call last):
+    ...
+    ValueError: wild is stale: its model is 'a', but 'b' is wanted...
+    """
+    for key in sorted({*found, *expected}):
+        if found.get(key) != expected.get(key):
+            raise ValueError(
+                f"{folder} is stale: its {key} is {found.get(key)!r}, but "
+                f"{expected.get(key)!r} is wanted. Remove the folder, or "
+                "choose another one"
+            )

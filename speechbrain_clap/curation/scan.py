@@ -1,0 +1,228 @@
+"""All pairs of a block of rows with a whole store: a threshold, the top k.
+
+Authors
+ * The speechbrain_clap team 2026
+"""
+
+import numpy as np
+
+from speechbrain_clap.curation.products import similarities
+
+TILE_ROWS = 1024  # of one product: enough for it to run at full speed
+STRIP_PAIRS = 1 << 21  # looked through at once: all of them may be candidates
+
+
+class Found:
+    """Pairs at or above a threshold.
+
+    Arguments
+    ---------
+    rows : int
+        M, of the left block.
+    threshold : float
+        The least similarity.
+
+    Example
+    -------
+    >>> found = Found(2, 0.5)
+    >>> values = np.array([0.4, 0.5], np.float32)
+    >>> found.add(np.array([0, 1]), np.array([7, 8]), values)
+    >>> [x.tolist() for x in found.pairs()]
+    [[1], [8], [0.5]]
+    """
+
+    def __init__(self, rows, threshold):
+        # As float32, as similarities are: 0.7 has no exact form in either.
+        self.floors = np.full(rows, np.float32(threshold), np.float64)
+        self.count = 0
+        self._parts = []
+
+    def add(self, i, j, values):
+        """Takes the pairs that reach their row's floor.
+
+        Arguments
+        ---------
+        i : np.ndarray
+            [P], rows of the left block.
+        j : np.ndarray
+            [P], rows of the right store.
+        values : np.ndarray
+            [P], float32, their similarities.
+        """
+        kept = values >= self.floors[i]
+        part = i[kept], j[kept], values[kept]
+        self.count += len(part[0])
+        self._parts.append(part)
+
+    def pairs(self):
+        """What was found.
+
+        Returns
+        -------
+        tuple of np.ndarray
+            Left rows, right rows and similarities, sorted by left, then by
+            right.
+        """
+        i, j, values = self._joined()
+        order = np.lexsort((j, i))
+        return i[order], j[order], values[order]
+
+    def _joined(self):
+        """The parts as one."""
+        none = np.zeros(0, np.int64), np.zeros(0, np.int64)
+        parts = [*self._parts, (*none, np.zeros(0, np.float32))]
+        self._parts = []
+        return tuple(np.concatenate(x) for x in zip(*parts, strict=True))
+
+
+class TopFound(Found):
+    """The k most similar of every row; of equals, those that come first.
+
+    Arguments
+    ---------
+    rows : int
+        M, of the left block.
+    threshold : float
+        The least similarity.
+    top_k : int
+        k.
+
+    Example
+    -------
+    >>> found = TopFound(1, -1.0, 2)
+    >>> values = np.array([0.4, 0.5, 0.4], np.float32)
+    >>> found.add(np.array([0, 0, 0]), np.array([4, 6, 8]), values)
+    >>> [x.tolist() for x in found.pairs()]
+    [[0, 0], [4, 6], [0.4000000059604645, 0.5]]
+    """
+
+    def __init__(self, rows, threshold, top_k):
+        super().__init__(rows, threshold)
+        self.top_k = top_k
+        self._settled = 0
+
+    def add(self, i, j, values):
+        """Takes pairs, and drops what is no longer among the best.
+
+        Arguments
+        ---------
+        i : np.ndarray
+            [P], rows of the left block.
+        j : np.ndarray
+            [P], rows of the right store.
+        values : np.ndarray
+            [P], float32, their similarities.
+        """
+        super().add(i, j, values)
+        # Sorting seldom keeps it cheap, however many candidates there are.
+        full = len(self.floors) * self.top_k
+        if self.count - self._settled >= max(full, 1 << 16):
+            self._settle()
+
+    def pairs(self):
+        """What was found.
+
+        Returns
+        -------
+        tuple of np.ndarray
+            Left rows, right rows and similarities, sorted by left, then by
+            right.
+        """
+        self._settle()
+        return super().pairs()
+
+    def _settle(self):
+        """Keeps the best of every row; the worst of them is its new floor."""
+        i, j, values = self._joined()
+        order = np.lexsort((j, -values, i))
+        i, j, values = i[order], j[order], values[order]
+        place = np.arange(len(i)) - np.searchsorted(i, i)
+        last = place == self.top_k - 1
+        self.floors[i[last]] = values[last]
+        best = place < self.top_k
+        self._parts = [(i[best], j[best], values[best])]
+        self.count = self._settled = int(best.sum())
+
+
+def scan(product, left, store, block_rows, found, limit, progress):
+    """Compares a block of rows with a whole store.
+
+    Arguments
+    ---------
+    product : speechbrain_clap.curation.products.QuickProduct
+        What multiplies.
+    left : speechbrain_clap.curation.products.Block
+        M rows.
+    store : speechbrain_clap.curation.store.EmbeddingStore
+        The right side.
+    block_rows : int
+        How many of its rows to hold at once.
+    found : Found
+        Takes the pairs.
+    limit : float
+        How many pairs may be held.
+    progress : callable
+        Told of every block how many pairs were compared; in vain, less.
+
+    Returns
+    -------
+    bool
+        False if there were more pairs than the limit; `found` is then of no
+        use.
+
+    Example
+    -------
+    >>> from speechbrain_clap.curation.products import QuickProduct
+    >>> from speechbrain_clap.curation.store import EmbeddingStore
+    >>> from speechbrain_clap.curation.store import EmbeddingWriter
+    >>> folder = getfixture("tmp_path")
+    >>> with EmbeddingWriter(folder, 2) as writer:
+    ...     writer.append([[2, 0], [0, 2]], {"id": ["a", "b"]})
+    >>> store, product = EmbeddingStore.open(folder), QuickProduct(2)
+    >>> left = product.block(store.read(1, 2), 1)
+    >>> found = Found(1, 0.7)
+    >>> scan(product, left, store, 2, found, 100, lambda pairs: None)
+    True
+    >>> [x.tolist() for x in found.pairs()]
+    [[0], [1], [1.0]]
+    """
+    for start in range(0, len(store), block_rows):
+        stop = min(start + block_rows, len(store))
+        right = product.block(store.read(start, stop), start)
+        margin = product.margin(left, right)
+        tiles = range(0, len(left.rows), TILE_ROWS)
+        for tile in (slice(t, t + TILE_ROWS) for t in tiles):
+            scores = product.scores(left.quick[tile], left.usable[tile], right)
+            floors = found.floors[tile]
+            if start == 0 and isinstance(found, TopFound):
+                first = _first_floors(
+                    scores, left.rows[tile], right, found.top_k
+                )
+                floors = np.maximum(floors, first)
+            strip = max(1, STRIP_PAIRS // (stop - start))
+            for at in range(0, len(scores), strip):
+                some = slice(at, at + strip)
+                i, j = product.above(scores[some], floors[some], margin)
+                at += tile.start
+                values = similarities(left.rows[at:], right.rows, i, j)
+                found.add(at + i, start + j, values)
+                if found.count > limit:
+                    progress(-len(left.rows) * start)
+                    return False
+        progress(len(left.rows) * (stop - start))
+    return True
+
+
+def _first_floors(scores, rows, right, k):
+    """What k pairs of every row reach, to begin with."""
+    if k > scores.shape[1]:
+        return -np.inf
+    best, j = scores.topk(k, dim=1)
+    i = np.repeat(np.arange(len(rows)), k)
+    values = similarities(rows, right.rows, i, j.cpu().numpy().ravel())
+    values = np.where(
+        best.isneginf().cpu().numpy().any(1),  # fewer than k are usable
+        -np.inf,
+        values.reshape(-1, k).min(1),
+    )
+    return values.astype(np.float64)
