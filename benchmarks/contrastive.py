@@ -41,25 +41,19 @@ MEMORY_GOAL, TIME_GOAL = 8.0, 1.0
 PLAIN_MATRICES = 4.5  # of B x B float32, held by the plain form at its peak
 
 
-def make_losses(device):
+def make_losses():
     """Losses by name, those of the peers as far as they are installed.
-
-    Arguments
-    ---------
-    device : str
-        "cpu" or "cuda".
 
     Returns
     -------
     dict
         Name to a callable of embeddings, scale and bias.
     """
-    size = 1024 if device == "cpu" else 4096
-    ours, plain = BlockwiseContrastiveLoss(size), ContrastiveLoss()
+    ours, plain = BlockwiseContrastiveLoss(), ContrastiveLoss()
     losses = {
         "ours": lambda a, t, scale, bias: ours(a, t, scale),
         "plain": lambda a, t, scale, bias: plain(a, t, scale),
-        "sigmoid": SigmoidLoss(size),
+        "sigmoid": SigmoidLoss(),
     }
     try:
         from open_clip.loss import ClipLoss, SigLipLoss
@@ -122,7 +116,7 @@ def child(name, batch, dim, device):
     device : str
         "cpu" or "cuda".
     """
-    loss = make_losses(device)[name]
+    loss = make_losses()[name]
     make_job(loss, 64, dim, device)()  # what is made once is no part of it
     job = make_job(loss, batch, dim, device)
     start = time.perf_counter()
@@ -148,7 +142,7 @@ def compare_times(batch, rounds, device):
     tuple of list
         Claims, and whether their goals were reached.
     """
-    losses, claims, goals = make_losses(device), [], []
+    losses, claims, goals = make_losses(), [], []
     for ours, theirs in (
         ("ours", "plain"),
         ("ours", "open_clip"),
@@ -261,7 +255,6 @@ def main():
     results = [compare_times(2048, 9, device)]
     if whole:
         results.append(compare_times(8192, 3, device))
-    results.append(compare_memory(8192, DIM if whole else SMALL_DIM, device))
     free = available_bytes()
     if device == "cuda":
         free = torch.cuda.mem_get_info()[0]

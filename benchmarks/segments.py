@@ -5,8 +5,8 @@ folder; the disk's cache holds them, so that decoding is what is measured, on
 one thread, as in a worker of a data loader. Both sides cut at the same random
 places. At 32 kHz there are two peers: the usual one resamples what it decoded
 and then cuts; the frugal one ("cut") cuts first and resamples 5 s. The goal:
-4 times as fast as the usual one. No more than 12 can be had where each second
-of a file costs alike. The last line is the resampler alone, on 5 s.
+4 times as fast as the usual one. Decoding alone can gain 12 at most, if each
+second of a file costs alike. The last line is the resampler alone, on 5 s.
 
 Run: ``python benchmarks/segments.py``.
 
@@ -168,7 +168,7 @@ def main():
     both = f"{soundfile_name}, {torchaudio_name}"
     cases = (
         (FILE_RATE, False, "", soundfile_name, FILE_SECONDS / SECONDS),
-        (RESAMPLED, False, " 32k", both, FILE_SECONDS / SECONDS),
+        (RESAMPLED, False, " 32k", both, None),
         (RESAMPLED, True, " 32k cut", f"{both} on the crop", None),
     )
     claims, goals = [], []
@@ -188,7 +188,7 @@ def main():
                 reached = claim["ratio"] >= FASTER_GOAL
                 claims.append(claim)
                 goals.append(
-                    "beside the goal"
+                    "no goal of its own"
                     if cut_first
                     else f"{FASTER_GOAL:g} times as fast: "
                     + ("reached" if reached else "missed")
@@ -208,7 +208,7 @@ def main():
             device=device,
         )
     )
-    goals.append("beside the goal")
+    goals.append("no goal of its own")
     print(
         f"{SECONDS} s out of {FILE_SECONDS} s at {FILE_RATE} Hz, per crop, "
         f"at that rate and at {RESAMPLED} Hz"

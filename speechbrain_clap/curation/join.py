@@ -14,7 +14,6 @@ import logging
 import math
 import pathlib
 import shutil
-import time
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -32,7 +31,7 @@ from speechbrain_clap.curation.products import (
     QuickProduct,
     full_float32,
 )
-from speechbrain_clap.curation.scan import Found, TopFound, scan
+from speechbrain_clap.curation.scan import Bounds, Found, TopFound, scan
 from speechbrain_clap.curation.unusable import name_unusable
 from speechbrain_clap.utils.distributed import rank, ranks
 from speechbrain_clap.utils.files import write_json
@@ -113,8 +112,6 @@ class SimilarityJoin:
             )
         self.threshold, self.top_k, self.per = threshold, top_k, per
         self.memory = 1e6 * memory_megabytes
-        # 20 bytes a pair, some six times while they are sorted and written.
-        self.limit = max(1, int(self.memory / 4 / 120))
         # Of one block: grows while there is room for their pairs.
         self._outer_rows = 1 << 13
         self.rows_per_part = rows_per_part
@@ -146,6 +143,8 @@ class SimilarityJoin:
         ------
         ValueError
             If the dims differ, or if the folder holds another join.
+        FileExistsError
+            If the folder holds parts of nobody knows what.
 
         Example
         -------
@@ -177,6 +176,8 @@ class SimilarityJoin:
         _wait()  # all have seen the same before anything changes
         if rank() == 0:
             write_json(folder / JOIN, {**about, "complete": False})
+        _wait()  # no part without it
+        if rank() == 0:
             left_out = name_unusable(folder, left, right)
         mine = missing[rank() :: ranks()]
         with full_float32():
@@ -184,9 +185,8 @@ class SimilarityJoin:
         _wait()
         if rank() == 0:
             if by_right:
-                regroup(
-                    parts, folder, len(left), self.rows_per_part, self.limit
-                )
+                limit = Bounds.of(self.memory, left.dim).found_pairs
+                regroup(parts, folder, len(left), self.rows_per_part, limit)
             pairs = sum(
                 pq.read_metadata(path).num_rows
                 for path in folder.glob("part-*.parquet")
@@ -217,13 +217,14 @@ class SimilarityJoin:
         -------
         dict
             ``pairs`` and its ``standard_error`` (floats; 0 where the sample
-            is the whole, None where it is a single row of more), ``sample``,
-            and ``seconds`` that `run` would take here on one rank.
+            is the whole, None where it is a single row of more), and the
+            number of rows in the ``sample``. Where no pair was found, there
+            may still be some: the error is then too small.
 
         Raises
         ------
         ValueError
-            If the dims differ.
+            If the dims differ, or if the sample is empty.
 
         Example
         -------
@@ -238,6 +239,8 @@ class SimilarityJoin:
         (2.0, 0.0)
         """
         self._about(left, right)
+        if sample < 1:
+            raise ValueError(f"sample must be 1 or more, not {sample}")
         by_right = self.top_k is not None and self.per == "right"
         outer, inner = (right, left) if by_right else (left, right)
         total = len(outer)
@@ -246,7 +249,6 @@ class SimilarityJoin:
         chosen.sort()
         counts = np.zeros(len(chosen), np.int64)
         product = QuickProduct(outer.dim, self.device)
-        start = time.perf_counter()
 
         def read(first, last):
             return outer.embeddings[chosen[first:last]]
@@ -256,7 +258,6 @@ class SimilarityJoin:
                 product, read, 0, len(chosen), inner, lambda pairs: None
             ):
                 counts += np.bincount(i, minlength=len(chosen))
-        seconds = time.perf_counter() - start
         n = len(chosen)
         if n == total:
             error = 0.0
@@ -270,7 +271,6 @@ class SimilarityJoin:
             "pairs": float(counts.sum() * scale),
             "standard_error": error,
             "sample": n,
-            "seconds": seconds * scale,
         }
 
     def _about(self, left, right):
@@ -293,6 +293,11 @@ class SimilarityJoin:
         """What an earlier run left in the folder, if it was the same join."""
         path = folder / JOIN
         if not path.exists():
+            if part_path(folder, 0).exists():
+                raise FileExistsError(
+                    f"{folder} has parts of a join, but no {JOIN} that says "
+                    "of which. Remove the folder, or choose another one"
+                )
             return {}
         found = json.loads(path.read_text(encoding="utf-8"))
         check_fingerprint({key: found.get(key) for key in about}, about, folder)
@@ -320,41 +325,29 @@ class SimilarityJoin:
 
     def _pairs(self, product, read, start, stop, inner, progress):
         """The pairs of the outer rows [start, stop), block by block."""
-        most = block_rows = self._block_rows(inner.dim)
+        bounds = Bounds.of(self.memory, inner.dim, self.device)
+        most, threshold = bounds.block_rows, self.threshold
+        if threshold is None:
+            threshold = -math.inf
         if self.top_k is not None:
             kept = min(self.top_k, max(1, len(inner)))
-            most = min(most, max(1, self.limit // kept))
-        threshold = -math.inf if self.threshold is None else self.threshold
+            most = min(most, max(1, bounds.found_pairs // kept))
         while start < stop:
             rows = self._outer_rows = min(self._outer_rows, most)
             end = min(start + rows, stop)
             block = product.block(read(start, end), start)
-            # The pairs of one row always fit, and so do the top k.
-            limit = math.inf
-            if self.top_k is not None:
-                found = TopFound(end - start, threshold, self.top_k)
-            else:
+            if self.top_k is None:
                 found = Found(end - start, threshold)
-                if end - start > 1:
-                    limit = self.limit
-            whole = scan(
-                product, block, inner, block_rows, found, limit, progress
-            )
-            if not whole:
+            else:
+                found = TopFound(end - start, threshold, self.top_k)
+            if not scan(product, block, inner, found, bounds, progress):
                 self._outer_rows = (end - start) // 2
                 continue
-            if found.count < self.limit // 4:
+            if found.count < bounds.found_pairs // 4:
                 self._outer_rows = 2 * rows
             i, j, values = found.pairs()
             yield start + i, j, values
             start = end
-
-    def _block_rows(self, dim):
-        """How many rows to hold of either side: half the memory is theirs."""
-        # Raw float16, float32 and the quick form.
-        rows = max(1, int(self.memory / 4 / (10 * dim)))
-        # More rows than a cache holds do not make a CPU faster.
-        return min(rows, 8192) if self.device == "cpu" else rows
 
 
 def _remove_unfinished(*folders):

@@ -4,12 +4,74 @@ Authors
  * The speechbrain_clap team 2026
 """
 
+import typing
+
 import numpy as np
 
 from speechbrain_clap.curation.products import similarities
 
-TILE_ROWS = 1024  # of one product: enough for it to run at full speed
-STRIP_PAIRS = 1 << 21  # looked through at once: all of them may be candidates
+
+class Bounds(typing.NamedTuple):
+    """How much to hold at once.
+
+    Arguments
+    ---------
+    block_rows : int
+        Rows of either side.
+    tile_rows : int
+        Left rows of one product.
+    strip_pairs : int
+        Pairs of a product that are looked through together: all of them may
+        be candidates.
+    found_pairs : int
+        Pairs that were found.
+
+    Example
+    -------
+    >>> Bounds.of(memory=256e6, dim=1024)
+    Bounds(block_rows=6250, tile_rows=1024, strip_pairs=2000000, ...)
+    """
+
+    block_rows: int
+    tile_rows: int
+    strip_pairs: int
+    found_pairs: int
+
+    @classmethod
+    def of(cls, memory, dim, device="cpu"):
+        """Shares out some memory.
+
+        Arguments
+        ---------
+        memory : float
+            Bytes.
+        dim : int
+            D, the length of the rows.
+        device : str
+            Where the products run.
+
+        Returns
+        -------
+        Bounds
+            Each at least 1.
+
+        Example
+        -------
+        >>> Bounds.of(memory=1, dim=1024)
+        Bounds(block_rows=1, tile_rows=1, strip_pairs=1, found_pairs=1)
+        """
+        # Raw float16, float32, the quick form: 10 bytes a number at most.
+        rows = memory / 4 / (10 * dim)
+        if device == "cpu":  # gains nothing from more than its caches hold
+            rows = min(rows, 8192)
+        rows = max(1, int(rows))
+        return cls(
+            block_rows=rows,
+            tile_rows=max(1, min(1024, int(memory / 32 / rows))),
+            strip_pairs=max(1, int(memory / 128)),
+            # 20 bytes a pair, some six times while they are sorted, written.
+            found_pairs=max(1, int(memory / 4 / 120)),
+        )
 
 
 class Found:
@@ -144,7 +206,7 @@ class TopFound(Found):
         self.count = self._settled = int(best.sum())
 
 
-def scan(product, left, store, block_rows, found, limit, progress):
+def scan(product, left, store, found, bounds, progress):
     """Compares a block of rows with a whole store.
 
     Arguments
@@ -155,20 +217,18 @@ def scan(product, left, store, block_rows, found, limit, progress):
         M rows.
     store : speechbrain_clap.curation.store.EmbeddingStore
         The right side.
-    block_rows : int
-        How many of its rows to hold at once.
     found : Found
         Takes the pairs.
-    limit : float
-        How many pairs may be held.
+    bounds : Bounds
+        How much to hold. The pairs of a single row, and the top k, may be
+        more.
     progress : callable
         Told of every block how many pairs were compared; in vain, less.
 
     Returns
     -------
     bool
-        False if there were more pairs than the limit; `found` is then of no
-        use.
+        False if there were too many pairs; `found` is then of no use.
 
     Example
     -------
@@ -181,32 +241,34 @@ def scan(product, left, store, block_rows, found, limit, progress):
     >>> store, product = EmbeddingStore.open(folder), QuickProduct(2)
     >>> left = product.block(store.read(1, 2), 1)
     >>> found = Found(1, 0.7)
-    >>> scan(product, left, store, 2, found, 100, lambda pairs: None)
+    >>> bounds = Bounds.of(memory=1e6, dim=2)
+    >>> scan(product, left, store, found, bounds, lambda pairs: None)
     True
     >>> [x.tolist() for x in found.pairs()]
     [[0], [1], [1.0]]
     """
-    for start in range(0, len(store), block_rows):
-        stop = min(start + block_rows, len(store))
+    limited = len(left.rows) > 1 and not isinstance(found, TopFound)
+    for start in range(0, len(store), bounds.block_rows):
+        stop = min(start + bounds.block_rows, len(store))
         right = product.block(store.read(start, stop), start)
         margin = product.margin(left, right)
-        tiles = range(0, len(left.rows), TILE_ROWS)
-        for tile in (slice(t, t + TILE_ROWS) for t in tiles):
+        for first in range(0, len(left.rows), bounds.tile_rows):
+            tile = slice(first, first + bounds.tile_rows)
             scores = product.scores(left.quick[tile], left.usable[tile], right)
-            floors = found.floors[tile]
+            floors = found.floors[tile]  # a view: what is found raises it
             if start == 0 and isinstance(found, TopFound):
-                first = _first_floors(
+                least = _first_floors(
                     scores, left.rows[tile], right, found.top_k
                 )
-                floors = np.maximum(floors, first)
-            strip = max(1, STRIP_PAIRS // (stop - start))
+                np.maximum(floors, least, out=floors)
+            strip = max(1, bounds.strip_pairs // (stop - start))
             for at in range(0, len(scores), strip):
                 some = slice(at, at + strip)
                 i, j = product.above(scores[some], floors[some], margin)
-                at += tile.start
+                at += first
                 values = similarities(left.rows[at:], right.rows, i, j)
                 found.add(at + i, start + j, values)
-                if found.count > limit:
+                if limited and found.count > bounds.found_pairs:
                     progress(-len(left.rows) * start)
                     return False
         progress(len(left.rows) * (stop - start))

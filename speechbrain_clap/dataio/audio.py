@@ -4,15 +4,14 @@ Authors
  * The speechbrain_clap team 2026
 """
 
-import functools
 import pathlib
 
 import torch
-import torchaudio
 from speechbrain.dataio import audio_io
 from speechbrain.utils.logger import get_logger
 
 from speechbrain_clap.dataio.checks import SILENCE
+from speechbrain_clap.dataio.resampling import resample
 
 logger = get_logger(__name__)
 
@@ -27,39 +26,6 @@ class BadClipError(ValueError):
     ...
     speechbrain_clap.dataio.audio.BadClipError: a.wav: is silent
     """
-
-
-@functools.lru_cache(maxsize=32)
-def _resampler(original, wanted):
-    # The kernel of a pair of rates is the same for every file.
-    return torchaudio.transforms.Resample(original, wanted)
-
-
-def resample(wav, original, wanted):
-    """Changes the sample rate.
-
-    Arguments
-    ---------
-    wav : torch.Tensor
-        Float32, [..., T].
-    original : int
-        Its rate, in Hz.
-    wanted : int
-        The rate wanted, in Hz.
-
-    Returns
-    -------
-    torch.Tensor
-        [..., ceil(T * wanted / original)].
-
-    Example
-    -------
-    >>> resample(torch.rand(44100), 44100, 16000).shape
-    torch.Size([16000])
-    """
-    if original == wanted:
-        return wav
-    return _resampler(int(original), int(wanted)).to(wav.device)(wav)
 
 
 def read_audio(path, sample_rate, start=None, stop=None):

@@ -9,6 +9,7 @@ import math
 import numpy
 import torch
 
+from speechbrain_clap.dataio.folds import DataError
 from speechbrain_clap.utils import distributed
 
 WINDOW = 64  # blocks mixed with one another
@@ -123,7 +124,7 @@ class MixtureBatches(torch.utils.data.Sampler):
         together = batch_size * ranks
         self.batches = wanted // together
         if total < together or not self.batches:
-            raise ValueError(
+            raise DataError(
                 f"{min(total, wanted)} clips in an epoch ("
                 + ", ".join(f"{s.name}: {len(s)}" for s in sources)
                 + f") are fewer than the {together} of one batch ({ranks} "

@@ -15,6 +15,7 @@ from speechbrain_clap.dataio.leaks import split_leaks
 from speechbrain_clap.dataio.manifest import read_manifest, write_manifest
 from speechbrain_clap.dataio.pairs import ManifestPairs
 from speechbrain_clap.dataio.shards import ShardPairs
+from speechbrain_clap.utils.distributed import alike
 from speechbrain_clap.utils.files import write_json
 
 logger = get_logger(__name__)
@@ -138,8 +139,8 @@ class PairSets:
         Raises
         ------
         DataError
-            If nothing is left to train on, or some sets have weights and
-            others none.
+            If nothing is left to train on, some sets have weights and others
+            none, or the ranks see different files.
         """
         rows = {name: self._parts(name) for name in self.present}
         held_out = dict(held_out or {})
@@ -170,6 +171,12 @@ class PairSets:
             raise DataError(
                 f"{', '.join(self.present)}: no clip is left to train on "
                 f"(leaks: {self.report['leaks']})"
+            )
+        if not alike([len(source) for source in self.train]):
+            raise DataError(
+                "the ranks see different numbers of clips, here "
+                f"{', '.join(f'{s.name}: {len(s)}' for s in self.train)}: all "
+                "machines need the same files and tars"
             )
         self.valid = self._validation(valid)
         self.weights = self._weights()

@@ -93,7 +93,7 @@ class ProductGradients:
 
 
 class _LogSumExp(torch.autograd.Function):
-    """Of rows and columns of a product; each block is computed once."""
+    """Of rows and columns of a product; a block serves both at once."""
 
     @staticmethod
     def forward(ctx, queries, keys, size):
@@ -104,23 +104,25 @@ class _LogSumExp(torch.autograd.Function):
             logits = queries[i] @ keys[j].T
             for total, dim in (rows[i], 1), (columns[j], 0):
                 torch.logaddexp(total, logits.logsumexp(dim), out=total)
-        ctx.save_for_backward(queries, keys, rows, columns)
+        # The only block, of a batch that is small enough, is kept.
+        only = logits if logits.shape == (len(queries), len(keys)) else None
+        ctx.save_for_backward(queries, keys, rows, columns, only)
         ctx.size = size
         return rows, columns
 
     @staticmethod
     def backward(ctx, row_gradient, column_gradient):
         """The softmax of each block, weighted, times the other factor."""
-        queries, keys, rows, columns = ctx.saved_tensors
+        queries, keys, rows, columns, only = ctx.saved_tensors
         found = ProductGradients(queries, keys, ctx.needs_input_grad[:2])
         # A backward within an autocast would round the products.
         with torch.autocast(queries.device.type, enabled=False):
             for i, j in blocks(len(queries), len(keys), ctx.size):
-                logits = queries[i] @ keys[j].T
+                logits = queries[i] @ keys[j].T if only is None else only
                 gradient = (logits - rows[i, None]).exp_()
                 gradient *= row_gradient[i, None]
-                logits = logits.sub_(columns[j]).exp_()
-                gradient.addcmul_(logits, column_gradient[j].expand_as(logits))
+                by_column = (logits - columns[j]).exp_()
+                gradient += by_column.mul_(column_gradient[j])
                 found.add(i, j, gradient)
         return found.queries, found.keys, None
 
@@ -132,7 +134,7 @@ class BlockwiseContrastiveLoss(torch.nn.Module):
     which it has no other: clip `i` has one right text, text `i`. It holds
     blocks of the logits and their log-sum-exps, never the whole matrix, and
     is faster too, for each block serves both directions: four products of
-    B x B x D in all, where six are usual.
+    B x B x D in all, three where one block is enough, and six are usual.
 
     Over several ranks each takes its own sounds against the texts of all.
     What it finds for the columns, of which it sees a part, is put together
@@ -143,8 +145,8 @@ class BlockwiseContrastiveLoss(torch.nn.Module):
     Arguments
     ---------
     block_size : int
-        Rows and columns of a block: two or three times its square of float32
-        numbers are held. 1024 suits caches of CPUs, 4096 cards.
+        Rows and columns of a block: three or four times its square of float32
+        numbers are held.
 
     Example
     -------
@@ -153,7 +155,7 @@ class BlockwiseContrastiveLoss(torch.nn.Module):
     tensor(0.3133)
     """
 
-    def __init__(self, block_size=1024):
+    def __init__(self, block_size=2048):
         super().__init__()
         self.block_size = check_block_size(block_size)
 
@@ -207,8 +209,8 @@ def check_block_size(size):
 
     Example
     -------
-    >>> check_block_size(1024)
-    1024
+    >>> check_block_size(2048)
+    2048
     """
     if not isinstance(size, int) or size < 1:
         raise ValueError(

@@ -66,8 +66,8 @@ class SigmoidLoss(torch.nn.Module):
     Arguments
     ---------
     block_size : int
-        Rows and columns of a block: twice its square of float32 numbers are
-        held. 1024 suits caches of CPUs, 4096 cards.
+        Rows and columns of a block: three or four times its square of float32
+        numbers are held.
 
     Example
     -------
@@ -77,7 +77,7 @@ class SigmoidLoss(torch.nn.Module):
     tensor(0.6932)
     """
 
-    def __init__(self, block_size=1024):
+    def __init__(self, block_size=2048):
         super().__init__()
         self.block_size = check_block_size(block_size)
 

@@ -104,6 +104,32 @@ def all_ranks(truth):
     return bool(truth)
 
 
+def alike(numbers):
+    """Whether all ranks have the same numbers.
+
+    Arguments
+    ---------
+    numbers : list of int
+        Of this rank; equally many on all.
+
+    Returns
+    -------
+    bool
+        The same on all ranks.
+
+    Example
+    -------
+    >>> alike([3, 5])
+    True
+    """
+    device = "cpu"
+    if is_distributed_initialized():
+        if torch.distributed.get_backend() == "nccl":
+            device = "cuda"
+    mine = torch.tensor([numbers], device=device)
+    return bool((gather(mine) == mine).all())
+
+
 def rank():
     """The number of this process, 0 when there is only one.
 

@@ -61,6 +61,15 @@ def test_gradient_by_differences():
     )
 
 
+def test_backward_twice():
+    """What the forward kept is left as it is."""
+    given = inputs()
+    value = BlockwiseContrastiveLoss(64)(*given)
+    first = torch.autograd.grad(value, given, retain_graph=True)
+    second = torch.autograd.grad(value, given)
+    torch.testing.assert_close(first, second, atol=0, rtol=0)
+
+
 def test_largest_scale():
     """At a scale of 100 exponentials of logits would overflow."""
     given = inputs(scale=100.0)

@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+"""Runs a table of the curation paper: teacher, curations, students, seeds.
+
+    python run_table.py hparams/curation_table.yaml --wild=/data/audioset
+        --teacher_options="{clotho_folder: /data/clotho}" ...
+
+Each step is a command of its own. What is done is not done again: killed at
+any moment, the same command goes on.
+
+Authors
+ * The speechbrain_clap team 2026
+"""
+
+import json
+import pathlib
+import shlex
+import subprocess
+import sys
+
+from speechbrain.utils.logger import get_logger
+
+from speechbrain_clap.dataio.folds import DataError
+from speechbrain_clap.evaluation.running import run_recipe
+from speechbrain_clap.evaluation.seeds import write_seed_table
+from speechbrain_clap.utils.hparams import load_hparams
+
+logger = get_logger(__name__)
+
+HERE = pathlib.Path(__file__).resolve().parent
+CURATIONS = {  # of each row: what is curated, what is replayed
+    "sl": (None, None),
+    "du": ("du", None),
+    "du_sl": ("du", None),
+    "ds": (None, "ds"),
+    "ds_sl": (None, "ds"),
+    "ads": ("ads", "ds"),
+    "ads_sl": ("ads", "ds"),
+}
+
+THRESHOLDS = {
+    "du": {"threshold": "du_threshold"},
+    "ds": {"text_threshold": "text_threshold"},
+    "ads": {"text_threshold": "text_threshold", "threshold": "ads_threshold"},
+}
+
+
+def step(start, yaml, folder, done, options, run_options):
+    """Runs one command, unless the file that it writes last is there.
+
+    Arguments
+    ---------
+    start : list of str
+        What starts the script, and the script.
+    yaml : str or pathlib.Path
+        Its YAML.
+    folder : pathlib.Path
+        Its output folder; `output.txt` in it gets what the command says.
+    done : str
+        The file in it that it writes last.
+    options : dict
+        Changes to the YAML.
+    run_options : list of str
+        Such as "--device=cpu".
+
+    Raises
+    ------
+    DataError
+        If it fails.
+    """
+    if (folder / done).is_file():
+        logger.info("%s is done", folder)
+        return
+    options = {"output_folder": str(folder), **options}
+    words = [
+        f"--{key}={x if isinstance(x, str) else json.dumps(x)}"
+        for key, x in options.items()
+    ]
+    command = [*start, str(yaml), *words, *run_options]
+    logger.info("Running %s", shlex.join(command))
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "output.txt", "a", encoding="utf-8") as log:
+        code = subprocess.run(command, stdout=log, stderr=log).returncode
+    if code or not (folder / done).is_file():
+        raise DataError(
+            f"{yaml} ended with {code}: see {folder / 'output.txt'}"
+        )
+
+
+def run(hparams_file, run_opts, overrides):
+    """Runs all steps for all seeds and writes the table.
+
+    Arguments
+    ---------
+    hparams_file : str
+        The YAML.
+    run_opts : dict
+        Not used: `run_options` of the YAML go to every command.
+    overrides : dict
+        Changes to the YAML.
+    """
+    del run_opts
+    h = load_hparams(hparams_file, overrides)
+    root = pathlib.Path(h["output_folder"])
+    yamls = pathlib.Path(hparams_file).parent
+    python = [sys.executable] if h["launcher"] == ["python"] else h["launcher"]
+
+    def start(script, *arguments):
+        step([*python, str(script)], *arguments, h["run_options"])
+
+    for seed in h["seeds"]:
+        folder = root / f"seed{seed}"
+        teacher = folder / "teacher"
+        start(
+            HERE.parent / "CLAP" / "train_clap.py",
+            h["teacher_yaml"],
+            teacher,
+            "model/hyperparams.yaml",
+            {"seed": seed, "keep_pairs": True, **h["teacher_options"]},
+        )
+        for method in ("du", "ds", "ads"):
+            if not any(method in CURATIONS[row] for row in h["rows"]):
+                continue
+            start(
+                HERE / "curate.py",
+                yamls / f"curation_{method}.yaml",
+                folder / method,
+                "curation.json",
+                {
+                    "teacher": str(teacher / "model"),
+                    "captions": str(teacher / "save" / "train_pairs.json"),
+                    "wild": h["wild"],
+                    "task": h["task"],
+                    **{k: h[key] for k, key in THRESHOLDS[method].items()},
+                    **h["curation_options"],
+                },
+            )
+        for row in h["rows"]:
+            curated, replayed = CURATIONS[row]
+            start(
+                HERE / "train_student.py",
+                yamls / f"curation_student_{row}.yaml",
+                folder / row,
+                "model/hyperparams.yaml",
+                {
+                    "seed": seed,
+                    "teacher": str(teacher / "model"),
+                    "pairs": str(teacher / "save"),
+                    "curated": curated and str(folder / curated),
+                    "replayed": replayed and str(folder / replayed),
+                    **h["student_options"],
+                },
+            )
+    write_seed_table(root, h["seeds"], ["teacher", *h["rows"]])
+
+
+if __name__ == "__main__":
+    run_recipe(run, sys.argv[1:])
