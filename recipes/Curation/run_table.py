@@ -11,20 +11,12 @@ Authors
  * The speechbrain_clap team 2026
 """
 
-import json
 import pathlib
-import shlex
-import subprocess
 import sys
 
-from speechbrain.utils.logger import get_logger
-
-from speechbrain_clap.dataio.folds import DataError
-from speechbrain_clap.evaluation.running import run_recipe
+from speechbrain_clap.evaluation.running import run_recipe, run_step
 from speechbrain_clap.evaluation.seeds import write_seed_table
 from speechbrain_clap.utils.hparams import load_hparams
-
-logger = get_logger(__name__)
 
 HERE = pathlib.Path(__file__).resolve().parent
 CURATIONS = {  # of each row: what is curated, what is replayed
@@ -42,48 +34,6 @@ THRESHOLDS = {
     "ds": {"text_threshold": "text_threshold"},
     "ads": {"text_threshold": "text_threshold", "threshold": "ads_threshold"},
 }
-
-
-def step(start, yaml, folder, done, options, run_options):
-    """Runs one command, unless the file that it writes last is there.
-
-    Arguments
-    ---------
-    start : list of str
-        What starts the script, and the script.
-    yaml : str or pathlib.Path
-        Its YAML.
-    folder : pathlib.Path
-        Its output folder; `output.txt` in it gets what the command says.
-    done : str
-        The file in it that it writes last.
-    options : dict
-        Changes to the YAML.
-    run_options : list of str
-        Such as "--device=cpu".
-
-    Raises
-    ------
-    DataError
-        If it fails.
-    """
-    if (folder / done).is_file():
-        logger.info("%s is done", folder)
-        return
-    options = {"output_folder": str(folder), **options}
-    words = [
-        f"--{key}={x if isinstance(x, str) else json.dumps(x)}"
-        for key, x in options.items()
-    ]
-    command = [*start, str(yaml), *words, *run_options]
-    logger.info("Running %s", shlex.join(command))
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "output.txt", "a", encoding="utf-8") as log:
-        code = subprocess.run(command, stdout=log, stderr=log).returncode
-    if code or not (folder / done).is_file():
-        raise DataError(
-            f"{yaml} ended with {code}: see {folder / 'output.txt'}"
-        )
 
 
 def run(hparams_file, run_opts, overrides):
@@ -105,7 +55,7 @@ def run(hparams_file, run_opts, overrides):
     python = [sys.executable] if h["launcher"] == ["python"] else h["launcher"]
 
     def start(script, *arguments):
-        step([*python, str(script)], *arguments, h["run_options"])
+        run_step([*python, str(script)], *arguments, h["run_options"])
 
     for seed in h["seeds"]:
         folder = root / f"seed{seed}"

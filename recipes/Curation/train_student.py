@@ -9,7 +9,6 @@ Authors
 """
 
 import copy
-import pathlib
 import sys
 
 import speechbrain as sb
@@ -18,7 +17,7 @@ from torch.utils.data import DataLoader
 
 from speechbrain_clap.brains.student import StudentBrain
 from speechbrain_clap.dataio.curated import CuratedPairs
-from speechbrain_clap.dataio.manifest import read_manifest
+from speechbrain_clap.dataio.pair_sets import kept_pairs
 from speechbrain_clap.dataio.pairs import ManifestPairs
 from speechbrain_clap.dataio.replay import ReplayBatches
 from speechbrain_clap.evaluation.pairs import evaluate_pairs
@@ -30,17 +29,6 @@ from speechbrain_clap.utils.hparams import (
     check_same_experiment,
     load_hparams,
 )
-
-
-def read_pairs(folder, part):
-    """The pairs that the teacher was trained, or validated, on."""
-    path = pathlib.Path(folder) / f"{part}_pairs.json"
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path} does not exist: train the teacher with --keep_pairs=True "
-            "and pass its folder save/ as --pairs"
-        )
-    return read_manifest(path, "", ("path", "captions"), on_bad_clip="skip")
 
 
 def train(hparams_file, run_opts, overrides):
@@ -85,7 +73,7 @@ def train(hparams_file, run_opts, overrides):
         run_on_main(task.write_manifests, args=[folder])
     tasks = [task for task in tasks if task.load(folder)]
     if hparams["replayed"] is None:
-        rows = read_pairs(hparams["pairs"], "train")
+        rows = kept_pairs(hparams["pairs"], "train")
         sources = [ManifestPairs("replayed", rows)]
     else:
         sources = [CuratedPairs("replayed", hparams["replayed"])]
@@ -99,7 +87,7 @@ def train(hparams_file, run_opts, overrides):
             make(sources[1:]),
             hparams["curated_probability"],
         )
-    valid = read_pairs(hparams["pairs"], "valid")
+    valid = kept_pairs(hparams["pairs"], "valid")
 
     # Brain
     training["checkpointer"].add_recoverable("clap", student)

@@ -4,6 +4,8 @@ Authors
  * The speechbrain_clap team 2026
 """
 
+import json
+
 
 def check_fingerprint(found, expected, folder):
     """Refuses what another model or other settings have made.
@@ -29,6 +31,8 @@ def check_fingerprint(found, expected, folder):
     ...
     ValueError: wild is stale: its model is 'a', but 'b' is wanted...
     """
+    # Through JSON, as `found` was, so that tuples equal the lists they become.
+    expected = json.loads(json.dumps(expected))
     for key in sorted({*found, *expected}):
         if found.get(key) != expected.get(key):
             raise ValueError(

@@ -193,7 +193,7 @@ class SimilarityJoin:
             )
             about.update(complete=True, pairs=pairs, left_out=left_out)
             write_json(folder / JOIN, about)
-            if by_right:
+            if by_right and parts.exists():
                 shutil.rmtree(parts)
         _wait()
         return json.loads((folder / JOIN).read_text(encoding="utf-8"))

@@ -242,8 +242,7 @@ class EmbeddingWriter:
                 "it, or remove it to embed again"
             )
         self.dim, self.part_rows = dim, part_rows
-        # Through JSON, so that tuples equal the lists that they become.
-        self.fingerprint = json.loads(json.dumps(fingerprint or {}))
+        self.fingerprint = fingerprint or {}
         self.parts = self.folder / UNFINISHED
         self.parts.mkdir(parents=True, exist_ok=True)
         self._vectors, self._rows, self._held = [], [], 0

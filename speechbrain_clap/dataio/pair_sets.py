@@ -325,3 +325,39 @@ class PairSets:
             for source in self.train
             for i in range(len(source))
         )
+
+
+def kept_pairs(folder, part):
+    """The pairs that an earlier training was made with.
+
+    Arguments
+    ---------
+    folder : str or pathlib.Path
+        Where ``PairSets.write_report(keep_pairs=True)`` wrote.
+    part : str
+        "train" or "valid".
+
+    Returns
+    -------
+    dict
+        Id to row.
+
+    Raises
+    ------
+    FileNotFoundError
+        If they were not kept.
+
+    Example
+    -------
+    >>> kept_pairs("/no/such/folder", "train")
+    Traceback (most recent call last):
+    ...
+    FileNotFoundError: /no/such/folder/train_pairs.json does not exist: ...
+    """
+    path = pathlib.Path(folder) / f"{part}_pairs.json"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path} does not exist: train with --keep_pairs=True and give "
+            "the folder save/ of that training"
+        )
+    return read_manifest(path, "", ("path", "captions"), on_bad_clip="skip")

@@ -5,10 +5,14 @@ Authors
 """
 
 import contextlib
+import json
+import shlex
+import subprocess
 import sys
 
 import speechbrain as sb
 import yaml
+from speechbrain.utils.logger import get_logger
 
 from speechbrain_clap.checkpoints.reading import CheckpointError
 from speechbrain_clap.dataio.audio import BadClipError
@@ -16,6 +20,8 @@ from speechbrain_clap.dataio.download import DownloadError
 from speechbrain_clap.dataio.folds import DataError
 from speechbrain_clap.dataio.manifest import ManifestError
 from speechbrain_clap.utils.hparams import HparamsError, into_fragments
+
+logger = get_logger(__name__)
 
 MISTAKES = (
     HparamsError,
@@ -100,3 +106,54 @@ def run_recipe(run, arguments):
     """
     with told_in_one_line():
         run(*parse(arguments))
+
+
+def run_step(start, yaml, folder, done, options, run_options):
+    """Runs one command, unless the file that it writes last is there.
+
+    Arguments
+    ---------
+    start : list of str
+        What starts the script, and the script.
+    yaml : str or pathlib.Path
+        Its YAML.
+    folder : pathlib.Path
+        Its output folder; `output.txt` in it gets what the command says.
+    done : str
+        The file in it that it writes last.
+    options : dict
+        Changes to the YAML.
+    run_options : list of str
+        Such as "--device=cpu".
+
+    Raises
+    ------
+    DataError
+        If it fails.
+
+    Example
+    -------
+    >>> folder = getfixture("tmp_path")
+    >>> code = "import sys; open(sys.argv[2].split('=')[1] + '/d', 'w')"
+    >>> start = [sys.executable, "-c", code]
+    >>> run_step(start, "a.yaml", folder, "d", {}, [])
+    >>> (folder / "d").is_file()
+    True
+    """
+    if (folder / done).is_file():
+        logger.info("%s is done", folder)
+        return
+    options = {"output_folder": str(folder), **options}
+    words = [
+        f"--{key}={x if isinstance(x, str) else json.dumps(x)}"
+        for key, x in options.items()
+    ]
+    command = [*start, str(yaml), *words, *run_options]
+    logger.info("Running %s", shlex.join(command))
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "output.txt", "a", encoding="utf-8") as log:
+        code = subprocess.run(command, stdout=log, stderr=log).returncode
+    if code or not (folder / done).is_file():
+        raise DataError(
+            f"{yaml} ended with {code}: see {folder / 'output.txt'}"
+        )

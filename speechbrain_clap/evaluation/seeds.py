@@ -12,7 +12,7 @@ import statistics
 from speechbrain.utils.logger import get_logger
 
 from speechbrain_clap.dataio.folds import DataError
-from speechbrain_clap.evaluation.page import page, table
+from speechbrain_clap.evaluation.page import page, section, table
 from speechbrain_clap.utils.files import atomic_write, write_json
 
 logger = get_logger(__name__)
@@ -116,10 +116,20 @@ def write_seed_table(folder, seeds, rows):
     with atomic_write(folder / "table.csv") as temporary:
         with open(temporary, "w", newline="", encoding="utf-8") as stream:
             csv.writer(stream).writerows([head, *lines])
+    first = next(folder.glob(f"seed{seeds[0]}/*/zero_shot_*/metrics.json"))
+    sounds = json.loads(first.read_text("utf-8"))["sounds"]
+    numbers = [head[0], head[1], *(f"#{name}" for name in head[2:])]
+    html = page(
+        "Students and their teacher",
+        "zero-shot accuracy in %, over seeds",
+        sounds,
+        [(str(len(seeds)), "seeds"), (str(len(rows)), "rows")],
+        [section("Scores", table(numbers, lines))],
+    )
     with atomic_write(folder / "report.html") as temporary:
-        title = f"Zero-shot accuracy in %, {len(seeds)} seeds"
-        temporary.write_text(page(title, [table(head, lines)]), "utf-8")
-    write_json(folder / "metrics.json", {"seeds": seeds, "scores": scores})
+        temporary.write_text(html, "utf-8")
+    facts = {"seeds": seeds, "sounds": sounds, "scores": scores}
+    write_json(folder / "metrics.json", facts)
     for line in lines:
         logger.info("%s, %s: %s %% (standard deviation %s)", *line[:4])
     return scores
