@@ -339,11 +339,6 @@ class ContrastiveBrain(sb.Brain):
         meta, keys = {"epoch": epoch}, {}
         if valid_stats is not None:
             name = self.hparams.selection
-            if name not in valid_stats:
-                raise ValueError(
-                    f"selection is '{name}', expected one of "
-                    f"{', '.join(valid_stats)}: what is measured after an epoch"
-                )
             meta[name] = valid_stats[name]
             keys = {f"{self.hparams.epoch_counter.direction}_keys": [name]}
             self.hparams.epoch_counter.update_metric(valid_stats[name])

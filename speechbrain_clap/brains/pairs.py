@@ -16,7 +16,9 @@ from speechbrain_clap.brains.clap import TwoTowerBrain, concept_numbers
 from speechbrain_clap.brains.gradient_cache import cached_step
 from speechbrain_clap.metrics.retrieval import retrieval_scores
 from speechbrain_clap.utils.distributed import unwrap
+from speechbrain_clap.utils.hparams import HparamsError
 
+RETRIEVAL = ("R@1", "R@10", "mAP@10")  # from text to sound
 NO_CAPTION = 0  # stands where a clip has fewer captions than others
 
 
@@ -59,7 +61,21 @@ class PairsBrain(TwoTowerBrain):
             Chooses the epoch.
         **kwargs : dict
             As for ``speechbrain.Brain.fit``.
+
+        Raises
+        ------
+        HparamsError
+            If `selection` names a score that will not be measured.
         """
+        tasks = [task.name for task in self.hparams.zero_shot_tasks]
+        measured = ["loss", *RETRIEVAL] if valid_set is not None else []
+        if tasks:
+            measured += ["zero_shot", *(f"zero_shot_{name}" for name in tasks)]
+        if measured and self.hparams.selection not in measured:
+            raise HparamsError(
+                f"--selection={self.hparams.selection}: is not measured with "
+                f"the data given, expected one of {', '.join(measured)}"
+            )
         self.batches = train_set.batch_sampler
         super().fit(epoch_counter, train_set, valid_set, **kwargs)
 
@@ -242,10 +258,9 @@ class PairsBrain(TwoTowerBrain):
         audio = torch.cat(self.audio_embeddings).numpy()
         scores = retrieval_scores((audio, text.numpy()), clip.numpy())
         found = scores["text_to_audio"]
+        found["mAP@10"] = found["mAP@10_dcase"]
         return {
-            "R@1": found["R@1"],
-            "R@10": found["R@10"],
-            "mAP@10": found["mAP@10_dcase"],
+            **{name: found[name] for name in RETRIEVAL},
             **self.zero_shot_scores(),
         }
 
