@@ -40,7 +40,7 @@ AUDIO_NAME = re.compile(r"\.(?:wav|aiff?|flac|mp3|ogg|m4a)$", re.I)
 HOW_TO_GET = (
     "Pass --data_folder=<FSD50K's folder, with FSD50K.dev_audio/, "
     "FSD50K.eval_audio/, FSD50K.ground_truth/ and FSD50K.metadata/>: "
-    "https://zenodo.org/records/4060432 (31 GB unpacked; join the split "
+    "https://zenodo.org/records/4060432 (34 GB unpacked; join the split "
     "archives with zip -s 0 before)."
 )
 
@@ -140,14 +140,14 @@ def _needed(folder, name):
 def _read(path, half, classes):
     """Name of each clip, its split and its labels."""
     columns = ["fname", "labels"] + ["split"] * (half == "dev")
-    seen = {}
+    seen = set()
     for line, row in iterate_rows(path, columns):
         where = f"{path}, line {line}"
         name, split = row["fname"].strip(), row.get("split", "eval").strip()
         if not name or name in seen:
             raise DataError(
-                f"{where}: fname '{name}' "
-                + (f"stands already in line {seen[name]}" if name else "")
+                f"{where}: fname "
+                + (f"'{name}' stands there twice" if name else "is empty")
             )
         if split not in (("train", "val") if half == "dev" else ("eval",)):
             raise DataError(
@@ -160,7 +160,7 @@ def _read(path, half, classes):
             raise DataError(
                 f"{where}: label '{unknown[0]}' is not in vocabulary.csv"
             )
-        seen[name] = line
+        seen.add(name)
         yield name, split, labels
 
 

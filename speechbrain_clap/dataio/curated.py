@@ -195,10 +195,8 @@ def _read(path):
             column = column.dictionary_encode()
         codes = [chunk.indices.to_numpy() for chunk in column.chunks]
         values = column.chunk(0).dictionary if column.num_chunks else []
-        texts[name] = (
-            numpy.concatenate([*codes, numpy.zeros(0, "int32")]),
-            values,
-        )
+        none = numpy.zeros(0, numpy.int32)
+        texts[name] = numpy.concatenate([*codes, none]), values
     for name in NUMBERS:
         table = pyarrow.parquet.read_table(path, columns=[name])
         column = table.column(name)
