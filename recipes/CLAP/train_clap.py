@@ -110,7 +110,7 @@ def train(hparams_file, run_opts, overrides):
         training["epoch_counter"],
         DataLoader(pairs, batch_sampler=batches, **training["train_loader"]),
         training["test_pairs"](sets.valid) if sets.valid else None,
-        valid_loader_kwargs=training["test_loader"],
+        valid_loader_kwargs=dict(training["test_loader"]),
     )
 
     # Evaluate

@@ -116,7 +116,7 @@ def train(hparams_file, run_opts, overrides):
         training["test_pairs"](ManifestPairs("valid", valid))
         if valid
         else None,
-        valid_loader_kwargs=training["test_loader"],
+        valid_loader_kwargs=dict(training["test_loader"]),
     )
 
     # Evaluate

@@ -102,13 +102,17 @@ def prepare_wavcaps(
     lists = {
         f"blacklist_{name}": _blacklist(folder, name) for name in blacklists
     }
+    clips = {source: _clips(source, path) for source, path in tables.items()}
     places = _sound_folders(folder, tables)
-    clips = {}
-    for source, path in tables.items():
+    rows = {}
+    for source, of_source in clips.items():
         # One finder for each: SoundBible's numbers are Freesound's as well.
-        clips |= _clips(source, path, FileFinder(places[source]))
+        finder = FileFinder(places[source])
+        for row in of_source.values():
+            row["file"] = finder.find(*row["file"])
+        rows |= of_source
     prepare_pairs(
-        "WavCaps", folder, manifest_folder, {"train": clips}, on_bad_clip,
+        "WavCaps", folder, manifest_folder, {"train": rows}, on_bad_clip,
         {**lists, **(held_out or {})}, decode,
     )  # fmt: skip
 
@@ -151,10 +155,15 @@ def _begins(name, beginning):
     return name.lower().replace("_", "").startswith(beginning)
 
 
-def _clips(source, path, finder):
-    """Id to row of one source."""
-    # Descriptions and tags make up most of these files.
-    content = read_json(path, keep=["data", "id", "caption"])
+def _clips(source, path):
+    """Id to row of one source, with the names that its file may have."""
+    try:
+        # Descriptions and tags make up most of these files.
+        content = read_json(path, keep=["data", "id", "caption"])
+    except DataError as error:  # a clone from GitHub holds pointers
+        raise DataError(
+            f"{error}; or leave {source} out of `sources`"
+        ) from error
     items = content.get("data") if isinstance(content, dict) else None
     if not isinstance(items, list):
         raise DataError(f"{path}: holds no list named `data`")
@@ -171,7 +180,7 @@ def _clips(source, path, finder):
             raise DataError(f"{where}: id '{given}' stands there twice")
         stem = given.removesuffix(".wav").removesuffix(".flac")
         clips[name] = {
-            "file": finder.find(stem, recording.partition(":")[2]),
+            "file": (stem, recording.partition(":")[2]),
             "captions": [caption],
             "source": recording,
         }

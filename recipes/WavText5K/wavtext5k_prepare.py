@@ -84,7 +84,11 @@ def prepare_wavtext5k(
         if not name.strip() or name in clips:
             raise DataError(
                 f"{path}, line {line}: fname "
-                + (f"'{name}' stands there twice" if name else "is empty")
+                + (
+                    f"'{name}' stands there twice"
+                    if name.strip()
+                    else "is empty"
+                )
             )
         described = bool(row["description"].strip())
         titles += not described

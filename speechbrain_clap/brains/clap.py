@@ -47,6 +47,13 @@ def concept_numbers(concepts):
 class TwoTowerBrain(ContrastiveBrain):
     """Trains `modules.clap`; logs its temperature and keeps it in bounds."""
 
+    evaluated = None  # the checkpoint that is evaluated, once it is loaded
+
+    def on_fit_start(self):
+        """Prepares the optimiser and recovers the newest checkpoint."""
+        super().on_fit_start()
+        self.evaluated = None
+
     def train_scores(self):
         """The temperature.
 
@@ -64,7 +71,7 @@ class TwoTowerBrain(ContrastiveBrain):
         unwrap(self.modules.clap).clamp_scale()
 
     def on_evaluate_start(self, max_key=None, min_key=None):
-        """Loads the checkpoint that the protocol chose.
+        """Loads the checkpoint that the protocol chose, once.
 
         Arguments
         ---------
@@ -73,7 +80,8 @@ class TwoTowerBrain(ContrastiveBrain):
         min_key : str or None
             Not used.
         """
-        self.evaluated = self.recover_selected()
+        if self.evaluated is None:
+            self.evaluated = self.recover_selected()
 
 
 class CLAPBrain(TwoTowerBrain):

@@ -9,6 +9,8 @@ Authors
  * The speechbrain_clap team 2026
 """
 
+import itertools
+
 import speechbrain as sb
 import torch
 
@@ -314,7 +316,10 @@ class PairsBrain(TwoTowerBrain):
         ids, targets, audio = [], [], []
         with torch.no_grad(), self.evaluation_ctx:
             classes = clap.encode_classes(task.class_names, task.templates)
-            for batch in task.loader(**self.hparams.test_loader):
+            batches = task.loader(**self.hparams.test_loader)
+            if self.debug:
+                batches = itertools.islice(batches, self.debug_batches)
+            for batch in batches:
                 wavs, lens = batch.to(self.device).sig
                 audio.append(clap.encode_audio(wavs, lens).cpu())
                 targets += [task.index[label] for label in batch.label]

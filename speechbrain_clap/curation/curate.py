@@ -9,6 +9,7 @@ Authors
  * The speechbrain_clap team 2026
 """
 
+import hashlib
 import json
 import pathlib
 
@@ -330,7 +331,8 @@ def _plan(method, held_out, **made_of):
         else:
             plan[name] = value
     for name, sources in (held_out or {}).items():
-        plan[f"held out: {name}"] = len(sources)
+        lines = "\n".join(sorted(sources))
+        plan[f"held out: {name}"] = hashlib.sha256(lines.encode()).hexdigest()
     return plan
 
 

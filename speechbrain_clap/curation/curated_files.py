@@ -13,13 +13,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from speechbrain_clap.curation.pair_files import GROUP_PAIRS, read_pairs
+from speechbrain_clap.curation.store import ROWS
 from speechbrain_clap.dataio.curated import PAIRS
 from speechbrain_clap.dataio.folds import DataError
 from speechbrain_clap.dataio.leaks import split_leaks
 from speechbrain_clap.utils.files import atomic_write, write_json
 
 CURATION = "curation.json"
-PLACE = ("start", "stop", "audio_offset", "audio_bytes")
 SCHEMA = pa.schema(
     [
         ("audio_path", pa.string()),
@@ -36,6 +36,7 @@ SCHEMA = pa.schema(
         ("label_similarity", pa.float32()),
     ]
 )
+SOUND = SCHEMA.names[:7]  # what tells of the sound
 
 
 class Pairs:
@@ -73,7 +74,7 @@ def join_pairs(wild, captions, folder, held_out=None):
     Pairs
         In the order of the join.
     """
-    sounds = _sound_columns(wild.rows())
+    sounds = _sound_columns(wild)
     texts = _text_columns(captions.rows())
     source = sounds["audio_source"]
     held = np.zeros(len(wild), bool)
@@ -147,8 +148,7 @@ def own_pairs(captions, sounds, held_out=None):
                 (*sounds.place(i), sounds.ids[i], sounds.sources[i])
                 for i, _ in part
             ]
-            names = SCHEMA.names[:7]
-            columns = zip(names, zip(*columns, strict=True), strict=True)
+            columns = zip(SOUND, zip(*columns, strict=True), strict=True)
             yield _table(
                 pa.table(
                     {
@@ -228,21 +228,19 @@ def _hashes(column):
     return {hash(name) for name in pc.unique(column).to_pylist()}
 
 
-def _sound_columns(rows):
+def _sound_columns(store):
     """A store's rows under the names that they have in pairs."""
-    names = set(rows.column_names)
-    nothing = pa.nulls(len(rows))
-
-    def column(name, stored):
-        values = rows[stored] if stored in names else nothing
-        return values.cast(SCHEMA.field(name).type)
-
+    stored = {"audio_path": "path", "audio_id": "id", "audio_source": "source"}
+    there = pq.read_schema(store.folder / ROWS).names
+    names = {name: stored.get(name, name) for name in SOUND}
+    rows = store.rows([name for name in names.values() if name in there])
+    nothing = pa.nulls(len(store))
     return pa.table(
         {
-            "audio_path": column("audio_path", "path"),
-            **{name: column(name, name) for name in PLACE},
-            "audio_id": column("audio_id", "id"),
-            "audio_source": column("audio_source", "source"),
+            name: (rows[its] if its in there else nothing).cast(
+                SCHEMA.field(name).type
+            )
+            for name, its in names.items()
         }
     )
 

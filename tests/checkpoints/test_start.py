@@ -1,6 +1,7 @@
 """Training goes on from published weights, or from an earlier model."""
 
 import pathlib
+import shutil
 
 import pytest
 import torch
@@ -34,13 +35,16 @@ def test_the_paper_scale_yaml_takes_the_published_weights(
     yaml, family, text, monkeypatch, tmp_path
 ):
     """At full size: every part of our model finds its weights."""
-    (tmp_path / "config.json").write_text(f'{{"model_type": "{text}"}}')
+    folder = tmp_path / "text"
+    shutil.copytree(ROOT / "tests" / "samples" / "text_models" / text, folder)
+    # The published sizes, which are the defaults.
+    (folder / "config.json").write_text(f'{{"model_type": "{text}"}}')
     monkeypatch.syspath_prepend(str(ROOT / "recipes" / "CLAP"))
     hparams = load_hparams(
         ROOT / "hparams" / f"{yaml}.yaml",
         {
             "text_pretrained": False,
-            "text_source": str(tmp_path),
+            "text_source": str(folder),
             "output_folder": str(tmp_path),
         },
     )

@@ -1,0 +1,172 @@
+"""How loud a sound is: LUFS after ITU-R BS.1770, and RMS.
+
+Authors
+ * The speechbrain_clap team 2026
+"""
+
+import functools
+
+import numpy as np
+import scipy.signal
+
+BLOCK_SECONDS = 0.4
+OVERLAP = 4  # a block begins every quarter of a block
+ABSOLUTE_GATE = -70.0  # LUFS
+RELATIVE_GATE = -10.0  # LU below the mean of what passed the first gate
+LEVELS = ("lufs", "rms")
+
+
+@functools.lru_cache
+def k_weighting(sample_rate):
+    """The two filters that BS.1770 puts before its mean square.
+
+    A shelf for the head and a high pass. The standard gives coefficients at
+    48 kHz only; here their analogue prototypes are taken to any rate by the
+    bilinear transform, which at 48 kHz gives the standard's.
+
+    Arguments
+    ---------
+    sample_rate : int
+        In Hz.
+
+    Returns
+    -------
+    numpy.ndarray
+        Second-order sections, shape [2, 6].
+
+    Example
+    -------
+    >>> [round(float(value), 6) for value in k_weighting(48000)[0, :3]]
+    [1.535125, -2.691696, 1.198393]
+    """
+    shelf = np.tan(np.pi * 1681.974450955533 / sample_rate)
+    gain = 10 ** (3.999843853973347 / 20)
+    middle = gain**0.4996667741545416
+    q = 0.7071752369554196
+    scale = 1 + shelf / q + shelf**2
+    first = [
+        (gain + middle * shelf / q + shelf**2) / scale,
+        2 * (shelf**2 - gain) / scale,
+        (gain - middle * shelf / q + shelf**2) / scale,
+        1.0,
+        2 * (shelf**2 - 1) / scale,
+        (1 - shelf / q + shelf**2) / scale,
+    ]
+    low = np.tan(np.pi * 38.13547087602444 / sample_rate)
+    q = 0.5003270373238773
+    scale = 1 + low / q + low**2
+    second = [
+        1.0,
+        -2.0,
+        1.0,
+        1.0,
+        2 * (low**2 - 1) / scale,
+        (1 - low / q + low**2) / scale,
+    ]
+    return np.array([first, second])
+
+
+def lufs(wav, sample_rate):
+    """Integrated, gated loudness of one channel (ITU-R BS.1770-4).
+
+    A sound shorter than one block of 0.4 s is repeated until it fills one, as
+    Scaper does.
+
+    Arguments
+    ---------
+    wav : numpy.ndarray
+        Shape [T], full scale 1.
+    sample_rate : int
+        In Hz.
+
+    Returns
+    -------
+    float
+        LUFS; minus infinity where nothing passes the gate of -70 LUFS.
+
+    Example
+    -------
+    >>> time = np.arange(48000) / 48000
+    >>> round(lufs(np.sin(2 * np.pi * 997 * time), 48000), 2)  # the standard
+    -3.01
+    """
+    block = round(BLOCK_SECONDS * sample_rate)
+    if len(wav) < block:
+        wav = np.resize(wav, block)
+    weighted = scipy.signal.sosfilt(k_weighting(int(sample_rate)), wav)
+    hop = block // OVERLAP
+    sums = np.concatenate([[0.0], np.cumsum(weighted**2)])
+    starts = np.arange(0, len(wav) - block + 1, hop)
+    powers = (sums[starts + block] - sums[starts]) / block
+    # A sum's rounding must not turn silence into a negative power.
+    loudness = -0.691 + 10 * np.log10(np.maximum(powers, 1e-20))
+    powers = powers[loudness > ABSOLUTE_GATE]
+    if not len(powers):
+        return -np.inf
+    gate = 10 ** (RELATIVE_GATE / 10) * powers.mean()
+    return float(-0.691 + 10 * np.log10(powers[powers > gate].mean()))
+
+
+def rms_db(wav):
+    """The root mean square, in dB of full scale.
+
+    Arguments
+    ---------
+    wav : numpy.ndarray
+        Shape [T], full scale 1.
+
+    Returns
+    -------
+    float
+        dB; minus infinity for silence. A square wave of full scale has 0.
+
+    Example
+    -------
+    >>> round(rms_db(np.full(8, 0.1)), 3), rms_db(np.zeros(8))
+    (-20.0, -inf)
+    """
+    power = float(np.mean(np.square(wav, dtype=np.float64)))
+    return 10 * np.log10(power) if power > 0 else -np.inf
+
+
+def level_db(wav, sample_rate, kind="lufs"):
+    """The level of a sound, however faint it was recorded.
+
+    The sound is scaled to full scale, measured, and the scale taken off
+    again: the absolute gate of BS.1770 would have it that faint recordings
+    have no loudness at all.
+
+    Arguments
+    ---------
+    wav : numpy.ndarray
+        Shape [T].
+    sample_rate : int
+        In Hz.
+    kind : str
+        "lufs" or "rms".
+
+    Returns
+    -------
+    float
+        dB; minus infinity for silence.
+
+    Raises
+    ------
+    ValueError
+        If there is no such kind.
+
+    Example
+    -------
+    >>> wav = np.sin(np.arange(8000))
+    >>> faint = level_db(1e-4 * wav, 8000)
+    >>> round(faint - level_db(wav, 8000), 3)
+    -80.0
+    """
+    if kind not in LEVELS:
+        raise ValueError(f"level is '{kind}', expected 'lufs' or 'rms'")
+    peak = float(np.abs(wav).max(initial=0.0))
+    if peak == 0:
+        return -np.inf
+    scaled = np.asarray(wav, dtype=np.float64) / peak
+    found = lufs(scaled, sample_rate) if kind == "lufs" else rms_db(scaled)
+    return float(found + 20 * np.log10(peak))
