@@ -139,23 +139,23 @@ def compare(paths, sample_rate, cut_first):
     reader = SegmentReader(sample_rate, SECONDS)
     peer = WholeReader(sample_rate, cut_first)
 
-    def ours(path, position):
+    def _ours(path, position):
         return reader(path, position=position)
 
-    def turns(read):
+    def _turns(read):
         # Each side has its own, equal, sequence of places.
         draw = random.Random(0)
 
-        def turn():
+        def _turn():
             for path in paths:
                 read(path, draw.random())
 
-        return turn
+        return _turn
 
     if not cut_first:  # which starts between two samples of the other rate
-        difference = (ours(paths[0], 0.3) - peer(paths[0], 0.3)).abs().max()
+        difference = (_ours(paths[0], 0.3) - peer(paths[0], 0.3)).abs().max()
         assert difference <= DIFFERENCE_ALLOWED, f"differ by {difference}"
-    times = time_in_turns(turns(ours), turns(peer), rounds=ROUNDS)
+    times = time_in_turns(_turns(_ours), _turns(peer), rounds=ROUNDS)
     return tuple(time / len(paths) for time in times)
 
 

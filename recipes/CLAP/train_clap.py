@@ -58,6 +58,7 @@ def train(hparams_file, run_opts, overrides):
         hparams["valid_clips"],
         hparams["subset_percent"],
         hparams["seed"],
+        hparams["data_folder"],
     )
     run_on_main(sets.prepare)
     for task in tasks:
@@ -114,11 +115,11 @@ def train(hparams_file, run_opts, overrides):
     )
 
     # Evaluate
-    def export(folder, facts):
+    def _export(folder, facts):
         return export_clap(folder, hparams_file, overrides, clap, [], facts)
 
     evaluate_pairs(
-        brain, hparams, sets.tests, sets.sounds, sets.facts(), export
+        brain, hparams, sets.tests, sets.sounds, sets.facts(), _export
     )
     ddp_barrier()
 

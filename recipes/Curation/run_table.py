@@ -54,13 +54,13 @@ def run(hparams_file, run_opts, overrides):
     yamls = pathlib.Path(hparams_file).parent
     python = [sys.executable] if h["launcher"] == ["python"] else h["launcher"]
 
-    def start(script, *arguments):
+    def _start(script, *arguments):
         run_step([*python, str(script)], *arguments, h["run_options"])
 
     for seed in h["seeds"]:
         folder = root / f"seed{seed}"
         teacher = folder / "teacher"
-        start(
+        _start(
             HERE.parent / "CLAP" / "train_clap.py",
             h["teacher_yaml"],
             teacher,
@@ -70,7 +70,7 @@ def run(hparams_file, run_opts, overrides):
         for method in ("du", "ds", "ads"):
             if not any(method in CURATIONS[row] for row in h["rows"]):
                 continue
-            start(
+            _start(
                 HERE / "curate.py",
                 yamls / f"curation_{method}.yaml",
                 folder / method,
@@ -86,7 +86,7 @@ def run(hparams_file, run_opts, overrides):
             )
         for row in h["rows"]:
             curated, replayed = CURATIONS[row]
-            start(
+            _start(
                 HERE / "train_student.py",
                 yamls / f"curation_student_{row}.yaml",
                 folder / row,

@@ -335,7 +335,7 @@ class SimilarityJoin:
         while start < stop:
             rows = self._outer_rows = min(self._outer_rows, most)
             end = min(start + rows, stop)
-            block = product.block(read(start, end), start)
+            block = product.block(read(start, end))
             if self.top_k is None:
                 found = Found(end - start, threshold)
             else:

@@ -1,10 +1,11 @@
 """Dot products of normalised rows: quick ones that prune, exact ones to keep.
 
 The quick product runs in bfloat16 where that is faster, else in float32. It
-is off by no more than a margin that is computed for each pair of blocks, so
-whatever may reach a threshold is found. What is found is then computed again
-in float32, by one kernel that adds the products of a pair in the same order
-wherever the pair lies: this number is the similarity, and it alone decides.
+is off by no more than a margin that follows from the rules of rounding (see
+`margin_of`), so whatever may reach a threshold is found. What is found is
+then computed again in float32, by one kernel that adds the products of a pair
+in the same order wherever the pair lies: this number is the similarity, and
+it alone decides.
 
 Authors
  * The speechbrain_clap team 2026
@@ -22,6 +23,8 @@ import torch
 # times the norms, in any order. Two such sums are compared, and twice that
 # allows for units that truncate or flush what is tiny.
 SUM_ERROR = 4 * 2.0**-24
+# Rounding to nearest with 8 significant bits moves a number by this share.
+BFLOAT16_ERROR = 2.0**-8
 
 
 def normalise(raw):
@@ -149,34 +152,62 @@ def full_float32():
         torch.set_float32_matmul_precision(before)
 
 
+def margin_of(dim, dtype):
+    """How far a quick product can be from a pair's similarity.
+
+    With x + e and y + f the quick forms of two rows x and y, their products
+    differ by e.y + x.f + e.f, which Cauchy and Schwarz bound by the norms:
+    that of e is at most 2^-8 of that of x in bfloat16. The two float32 sums
+    add their rounding.
+
+    Arguments
+    ---------
+    dim : int
+        D, the length of the rows.
+    dtype : torch.dtype
+        Of the quick product: torch.bfloat16 or torch.float32.
+
+    Returns
+    -------
+    float
+        The bound, without what a score loses when it is stored in the quick
+        type: `QuickProduct.above` sees to that.
+
+    Example
+    -------
+    >>> f"{margin_of(1024, torch.bfloat16):.4f}"
+    '0.0081'
+    >>> f"{margin_of(1024, torch.float32):.4f}"
+    '0.0002'
+    """
+    error = BFLOAT16_ERROR if dtype == torch.bfloat16 else 0.0
+    norm = 1 + dim * 2.0**-23  # of a row that was normalised
+    sums = dim * SUM_ERROR * (1 + error) ** 2
+    return norm**2 * (2 * error + error**2 + sums)
+
+
 class Block(typing.NamedTuple):
     """Some rows of a store, ready for products.
 
     Arguments
     ---------
-    start : int
-        Index of the first row in its store.
     rows : torch.Tensor
         [B, D], float32, normalised, on the CPU.
     usable : torch.Tensor
         [B], bool.
     quick : torch.Tensor
         [B, D], the rows in the quick product's type and place.
-    error : float
-        The largest distance between a row and its quick form.
 
     Example
     -------
     >>> rows, usable = normalise(np.ones((1, 4), np.float16))
-    >>> Block(7, rows, usable, rows, 0.0).start
-    7
+    >>> Block(rows, usable, quick=rows.bfloat16()).quick.tolist()
+    [[0.5, 0.5, 0.5, 0.5]]
     """
 
-    start: int
     rows: torch.Tensor
     usable: torch.Tensor
     quick: torch.Tensor
-    error: float
 
 
 class QuickProduct:
@@ -195,10 +226,10 @@ class QuickProduct:
     Example
     -------
     >>> product = QuickProduct(2)
-    >>> block = product.block(np.eye(2, dtype=np.float16), 0)
+    >>> block = product.block(np.eye(2, dtype=np.float16))
     >>> scores = product.scores(block.quick, block.usable, block)
     >>> floors = np.full(2, 0.5)
-    >>> [x.tolist() for x in product.above(scores, floors, 0.01)]
+    >>> [x.tolist() for x in product.above(scores, floors)]
     [[0, 1], [0, 1]]
     """
 
@@ -207,17 +238,16 @@ class QuickProduct:
         if self.device.type != "cpu":
             dtype = torch.float32
         self.dtype = dtype or fastest_dtype(dim)
+        self.margin = margin_of(dim, self.dtype)
         self._scores = torch.empty(0, dtype=self.dtype, device=self.device)
 
-    def block(self, raw, start):
+    def block(self, raw):
         """Prepares rows of a store.
 
         Arguments
         ---------
         raw : np.ndarray
             [B, D], float16.
-        start : int
-            Index of the first in the store.
 
         Returns
         -------
@@ -226,52 +256,12 @@ class QuickProduct:
 
         Example
         -------
-        >>> QuickProduct(2).block(np.ones((3, 2), np.float16), 4).start
-        4
+        >>> block = QuickProduct(2).block(np.ones((3, 2), np.float16))
+        >>> block.rows.shape
+        torch.Size([3, 2])
         """
         rows, usable = normalise(raw)
-        quick, error = rows.to(self.device, self.dtype), 0.0
-        if self.dtype != torch.float32 and len(rows):
-            # In pieces, which stay in the cache.
-            distances = [
-                torch.linalg.vector_norm(a - b, dim=1).max()
-                for a, b in zip(rows.split(256), quick.split(256), strict=True)
-            ]
-            # The distance is itself rounded.
-            error = 1.001 * float(max(distances)) + 1e-30
-        return Block(start, rows, usable, quick, error)
-
-    def margin(self, left, right):
-        """How far quick and exact product of two blocks' rows can be apart.
-
-        With x + e and y + f the quick forms of x and y, the products differ
-        by e.y + x.f + e.f, which Cauchy and Schwarz bound by the norms; the
-        float32 sums add their rounding.
-
-        Arguments
-        ---------
-        left : Block
-            M rows.
-        right : Block
-            N rows.
-
-        Returns
-        -------
-        float
-            The bound, without what a score loses when it is stored in the
-            quick type: `above` sees to that.
-
-        Example
-        -------
-        >>> product = QuickProduct(8, dtype=torch.bfloat16)
-        >>> block = product.block(np.ones((1, 8), np.float16), 0)
-        >>> 0 <= product.margin(block, block) < 2**-7
-        True
-        """
-        norm = 1 + self.dim * 2.0**-23  # of a row that was normalised
-        e, f = left.error, right.error
-        sums = self.dim * SUM_ERROR * (norm + e) * (norm + f)
-        return norm * (e + f) + e * f + sums
+        return Block(rows, usable, rows.to(self.device, self.dtype))
 
     def scores(self, rows, usable, right):
         """The quick products.
@@ -294,7 +284,7 @@ class QuickProduct:
         Example
         -------
         >>> product = QuickProduct(2, dtype=torch.float32)
-        >>> block = product.block(np.array([[2, 0], [0, 0]], np.float16), 0)
+        >>> block = product.block(np.array([[2, 0], [0, 0]], np.float16))
         >>> product.scores(block.quick, block.usable, block).tolist()
         [[1.0, -inf], [-inf, -inf]]
         """
@@ -309,7 +299,7 @@ class QuickProduct:
             out[:, ~right.usable.to(out.device)] = -torch.inf
         return out
 
-    def above(self, scores, floors, margin):
+    def above(self, scores, floors):
         """Where the exact product may be at or above a row's floor.
 
         Arguments
@@ -318,8 +308,6 @@ class QuickProduct:
             [M, N], from `scores`.
         floors : np.ndarray
             [M], float64, one threshold per row.
-        margin : float
-            From `margin`.
 
         Returns
         -------
@@ -328,16 +316,17 @@ class QuickProduct:
 
         Example
         -------
-        >>> scores = torch.tensor([[0.2, 0.7], [0.69, 0.1]])
-        >>> product = QuickProduct(2, dtype=torch.float32)
+        >>> scores = torch.tensor([[0.2, 0.7], [0.695, 0.1]])
+        >>> product = QuickProduct(2, dtype=torch.bfloat16)
+        >>> scores = scores.bfloat16()
         >>> floors = np.full(2, 0.7)
-        >>> [x.tolist() for x in product.above(scores, floors, 0.02)]
+        >>> [x.tolist() for x in product.above(scores, floors)]
         [[0, 1], [1, 0]]
         """
         # Rounding keeps order. So if a sum was at or above a limit that the
         # type can hold, the stored score is so as well. Real scores are never
         # as low as -2: unusable ones stay out.
-        exact = torch.from_numpy(np.maximum(floors - margin, -2.0))
+        exact = torch.from_numpy(np.maximum(floors - self.margin, -2.0))
         limits = exact.to(self.dtype)
         low = limits.double() > exact
         lower = torch.full_like(limits, -torch.inf)

@@ -239,7 +239,7 @@ def scan(product, left, store, found, bounds, progress):
     >>> with EmbeddingWriter(folder, 2) as writer:
     ...     writer.append([[2, 0], [0, 2]], {"id": ["a", "b"]})
     >>> store, product = EmbeddingStore.open(folder), QuickProduct(2)
-    >>> left = product.block(store.read(1, 2), 1)
+    >>> left = product.block(store.read(1, 2))
     >>> found = Found(1, 0.7)
     >>> bounds = Bounds.of(memory=1e6, dim=2)
     >>> scan(product, left, store, found, bounds, lambda pairs: None)
@@ -250,8 +250,7 @@ def scan(product, left, store, found, bounds, progress):
     limited = len(left.rows) > 1 and not isinstance(found, TopFound)
     for start in range(0, len(store), bounds.block_rows):
         stop = min(start + bounds.block_rows, len(store))
-        right = product.block(store.read(start, stop), start)
-        margin = product.margin(left, right)
+        right = product.block(store.read(start, stop))
         for first in range(0, len(left.rows), bounds.tile_rows):
             tile = slice(first, first + bounds.tile_rows)
             scores = product.scores(left.quick[tile], left.usable[tile], right)
@@ -264,7 +263,7 @@ def scan(product, left, store, found, bounds, progress):
             strip = max(1, bounds.strip_pairs // (stop - start))
             for at in range(0, len(scores), strip):
                 some = slice(at, at + strip)
-                i, j = product.above(scores[some], floors[some], margin)
+                i, j = product.above(scores[some], floors[some])
                 at += first
                 values = similarities(left.rows[at:], right.rows, i, j)
                 found.add(at + i, start + j, values)

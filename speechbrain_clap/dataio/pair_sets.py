@@ -49,6 +49,9 @@ class PairSets:
         shards.
     seed : int
         Of that draw.
+    data_folder : str or None
+        Where sets may lie that have no `data_folder` of their own, each in a
+        folder of its name.
 
     Attributes
     ----------
@@ -74,6 +77,7 @@ class PairSets:
         valid_clips=None,
         subset_percent=100,
         seed=0,
+        data_folder=None,
     ):
         if not 0 < subset_percent <= 100:
             raise DataError(
@@ -86,12 +90,14 @@ class PairSets:
         self.valid_clips = valid_clips
         self.subset_percent = subset_percent
         self.seed = seed
-        self.present = {
-            name: options
-            for name, options in mixture.items()
-            if options["data_folder"] is not None
-            or options["shards"] is not None
-        }
+        self.present = {}
+        for name, options in mixture.items():
+            if options["data_folder"] is None and data_folder is not None:
+                own = pathlib.Path(data_folder) / name
+                if own.is_dir():
+                    options = {**options, "data_folder": str(own)}
+            if options["data_folder"] or options["shards"]:
+                self.present[name] = options
 
     def prepare(self):
         """Writes the manifests of the sets that are there.
@@ -105,8 +111,9 @@ class PairSets:
         """
         if not self.present:
             raise DataError(
-                "no set of the mixture has a data_folder: give at least one "
-                f"of {', '.join(self.mixture)}, each described in its "
+                "no set of the mixture is there: give --data_folder, where "
+                "they lie in folders of their names, or the folder of one of "
+                f"{', '.join(self.mixture)}, each described in its "
                 "recipes/<set>/README.md"
             )
         for name in self.mixture:

@@ -197,6 +197,7 @@ class _MemorySound:
         self.frames = len(wav)
 
     def read(self, first, last):
+        """Frames `first` to `last`, float32 [frames]."""
         return self.wav[first:last]
 
 
@@ -211,6 +212,7 @@ class _FileSound:
             raise OSError("its header does not tell its length")
 
     def read(self, first, last):
+        """Frames `first` to `last`, float32 [frames], decoded."""
         try:
             self.stream.seek(first)
             wav = _mono(self.stream, last - first)
@@ -221,6 +223,7 @@ class _FileSound:
         return wav
 
     def decode(self):
+        """All of it, in memory."""
         return _MemorySound(self.read(0, self.frames), self.rate)
 
 

@@ -169,20 +169,22 @@ def test_bfloat16_alone_would_be_wrong(tmp_path):
 def test_margin_holds(dim):
     """No quick product is further from the exact one than the margin."""
     generator = np.random.default_rng(dim)
-    # One that is all on one side of its bfloat16 steps comes close.
-    worst = np.full((4, dim), 1 + 2.0**-9)
+    # In the middle between two bfloat16: as far off as rounding goes.
+    worst = np.ones((4, dim))
+    worst[1] += 2.0**-8
+    worst[2, ::2] += 2.0**-8
     rows = np.concatenate([worst, generator.normal(size=(60, dim))])
-    product = QuickProduct(dim, dtype=torch.bfloat16)
-    block = product.block(rows.astype(np.float16), 0)
-    margin = product.margin(block, block)
-    exact = block.rows.double() @ block.rows.double().T
-    quick = block.quick.double() @ block.quick.double().T
-    assert (exact - quick).abs().max() <= margin < 2.0**-6
-    scores = product.scores(block.quick, block.usable, block)
-    for i, j in np.ndindex(8, 8):  # each found at its own similarity
-        floors = np.full(64, exact[i, j].item())
-        rows, columns = product.above(scores, floors, margin)
-        assert ((rows == i) & (columns == j)).any()
+    for dtype in (torch.bfloat16, torch.float32):
+        product = QuickProduct(dim, dtype=dtype)
+        block = product.block(rows.astype(np.float16))
+        exact = block.rows.double() @ block.rows.double().T
+        quick = block.quick.double() @ block.quick.double().T
+        assert (exact - quick).abs().max() <= product.margin < 2.0**-6
+        scores = product.scores(block.quick, block.usable, block)
+        for i, j in np.ndindex(8, 8):  # each found at its own similarity
+            floors = np.full(64, exact[i, j].item())
+            rows_found, columns = product.above(scores, floors)
+            assert ((rows_found == i) & (columns == j)).any()
 
 
 def test_similarity_has_one_value():

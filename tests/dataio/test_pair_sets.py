@@ -80,6 +80,15 @@ def test_what_is_tested_does_not_train(mixture, tmp_path):
     assert len(list(sets.captions())) == sum(1 + i % 2 for i in range(1, 7)) + 3
 
 
+def test_one_folder_for_all(mixture, tmp_path):
+    """A set without a folder of its own is looked for by its name."""
+    (tmp_path / "three").mkdir()
+    sets = PairSets(mixture, tmp_path / "m", data_folder=tmp_path)
+    assert list(sets.present) == ["one", "two", "three"]
+    assert sets.present["three"]["data_folder"] == str(tmp_path / "three")
+    assert sets.present["one"]["data_folder"] == tmp_path
+
+
 def test_parts_that_train_are_not_tested(mixture, tmp_path):
     """As the paper of 2022 trained on test parts."""
     mixture["one"]["train_parts"] = ["train", "valid", "test"]
@@ -152,7 +161,7 @@ def test_shards_replace_the_files_that_train(mixture, tmp_path):
         (lambda m: m["one"].update(weight=2.0), "one have a weight and two"),
         (
             lambda m: [each.update(data_folder=None) for each in m.values()],
-            "give at least one of one, two, three",
+            "the folder of one of one, two, three",
         ),
     ],
 )

@@ -100,7 +100,7 @@ def test_ranks_chunks_and_an_earlier_model(trained, tmp_path):
 @pytest.mark.parametrize(
     "option, words",
     [
-        ("--data_folder=null", "give at least one of Custom"),
+        ("--data_folder=null", "or the folder of one of Custom"),
         ("--data_folder=/no/such.csv", "Pass --data_folder=<a CSV"),
         ("--batch_sise=4", "did you mean --batch_size?"),
         ("--batch_size=64", "fewer than the 64 of one batch"),
