@@ -20,7 +20,7 @@ from speechbrain.utils.logger import get_logger
 from speechbrain_clap.curation.curate import curate_ads, curate_ds, curate_du
 from speechbrain_clap.curation.embed import embed_sounds, embed_texts
 from speechbrain_clap.curation.ingredients import (
-    choose_thresholds,
+    choose_threshold,
     embed_labels,
     gather_held_out,
     open_captions,
@@ -58,13 +58,15 @@ def curate(hparams_file, run_opts, overrides):
             raise HparamsError(
                 f"--{key} is not given: see recipes/Curation/README.md"
             )
-    folder, thresholds = output_folder / method, ()
+    folder, threshold = output_folder / method, hparams["threshold"]
     if "task" in NEEDED[method]:
         task = find_task(hparams["task"])
         folder = output_folder / f"{method}_{task.name}"
-        thresholds = choose_thresholds(
-            task, hparams["threshold"], hparams["text_threshold"]
+        text_threshold = choose_threshold(
+            "text_threshold", hparams["text_threshold"], task
         )
+    if method == "ADS":
+        threshold = choose_threshold("threshold", threshold, task)
     sb.create_experiment_directory(folder, hparams_file, overrides)
 
     # Embeddings: those of other methods and thresholds are taken as they are
@@ -73,7 +75,7 @@ def curate(hparams_file, run_opts, overrides):
     own, texts = open_captions(hparams["captions"], hparams["captions_root"])
     captions = embed_texts(teacher, texts, stores / "captions")
 
-    def embed(sounds, name):
+    def _embed(sounds, name):
         return embed_sounds(
             teacher,
             sounds,
@@ -84,13 +86,9 @@ def curate(hparams_file, run_opts, overrides):
             num_workers=hparams["num_workers"],
         )
 
-    rest = {
-        "join": {
-            "device": str(clap.device),
-            "memory_megabytes": hparams["memory_megabytes"],
-        }
-    }
-    wild = None
+    join = {"memory_megabytes": hparams["memory_megabytes"]}
+    join["device"] = str(clap.device)
+    rest, wild = {"join": join}, None
     if "wild" in NEEDED[method]:
         sounds = open_sounds(
             hparams["wild"],
@@ -98,31 +96,31 @@ def curate(hparams_file, run_opts, overrides):
             names=hparams["wild_names"],
             on_bad_clip=hparams["on_bad_clip"],
         )
-        wild = embed(sounds, "wild")
+        wild = _embed(sounds, "wild")
         rest["held_out"] = gather_held_out(
             hparams["held_out"],
             sounds,
             own if hparams["leave_out_own"] else None,
         )
         rest["dry_run"] = hparams["dry_run"]
-    if thresholds:
+    if "task" in NEEDED[method]:
         labels = embed_labels(
             teacher, task, hparams["template"], stores / task.name
         )
 
     # Pairs
     if method == "DU":
-        found = curate_du(captions, wild, folder, hparams["threshold"], **rest)
+        found = curate_du(captions, wild, folder, threshold, **rest)
     elif method == "DS":
         if own is None:
             raise HparamsError(
                 f"--captions={hparams['captions']} has no sounds, and DS pairs "
                 "captions with their own: give a manifest"
             )
-        found = curate_ds(captions, labels, own, folder, thresholds[1], **rest)
+        found = curate_ds(captions, labels, own, folder, text_threshold, **rest)
     else:
         found = curate_ads(
-            captions, labels, wild, folder, *thresholds[::-1], **rest
+            captions, labels, wild, folder, text_threshold, threshold, **rest
         )
     logger.info("%s: %s", folder, json.dumps(found, indent=2))
     if hparams["dry_run"] and wild is not None:
@@ -133,13 +131,13 @@ def curate(hparams_file, run_opts, overrides):
     if cosine is None:
         wild = None  # nobody looks
     elif wild is not None and own is not None:
-        heard = embed(own, "own")
+        heard = _embed(own, "own")
     report_curation(
         folder,
         wild,
         heard,
         cosine,
-        rest["join"],
+        join,
         places=[hparams["captions_root"], hparams["wild"]],
     )
     ddp_barrier()

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs a table of the curation paper: teacher, curations, students, seeds.
 
-    python run_table.py hparams/curation_table.yaml --wild=/data/audioset
+    python run_table.py hparams/curation_table.yaml --data_folder=/data/audioset
         --teacher_options="{clotho_folder: /data/clotho}" ...
 
 Each step is a command of its own. What is done is not done again: killed at
@@ -14,6 +14,7 @@ Authors
 import pathlib
 import sys
 
+from speechbrain_clap.curation.tasks import find_task
 from speechbrain_clap.evaluation.running import run_recipe, run_step
 from speechbrain_clap.evaluation.seeds import write_seed_table
 from speechbrain_clap.utils.hparams import load_hparams
@@ -21,18 +22,17 @@ from speechbrain_clap.utils.hparams import load_hparams
 HERE = pathlib.Path(__file__).resolve().parent
 CURATIONS = {  # of each row: what is curated, what is replayed
     "sl": (None, None),
-    "du": ("du", None),
-    "du_sl": ("du", None),
-    "ds": (None, "ds"),
-    "ds_sl": (None, "ds"),
-    "ads": ("ads", "ds"),
-    "ads_sl": ("ads", "ds"),
+    "du": ("DU", None),
+    "du_sl": ("DU", None),
+    "ds": (None, "DS"),
+    "ds_sl": (None, "DS"),
+    "ads": ("ADS", "DS"),
+    "ads_sl": ("ADS", "DS"),
 }
-
 THRESHOLDS = {
-    "du": {"threshold": "du_threshold"},
-    "ds": {"text_threshold": "text_threshold"},
-    "ads": {"text_threshold": "text_threshold", "threshold": "ads_threshold"},
+    "DU": {"threshold": "du_threshold"},
+    "DS": {"text_threshold": "text_threshold"},
+    "ADS": {"text_threshold": "text_threshold", "threshold": "ads_threshold"},
 }
 
 
@@ -54,6 +54,9 @@ def run(hparams_file, run_opts, overrides):
     yamls = pathlib.Path(hparams_file).parent
     python = [sys.executable] if h["launcher"] == ["python"] else h["launcher"]
 
+    task = find_task(h["task"]).name
+    folders = {"DU": "DU", "DS": f"DS_{task}", "ADS": f"ADS_{task}"}
+
     def _start(script, *arguments):
         run_step([*python, str(script)], *arguments, h["run_options"])
 
@@ -67,25 +70,28 @@ def run(hparams_file, run_opts, overrides):
             "model/hyperparams.yaml",
             {"seed": seed, "keep_pairs": True, **h["teacher_options"]},
         )
-        for method in ("du", "ds", "ads"):
+        for method in THRESHOLDS:
             if not any(method in CURATIONS[row] for row in h["rows"]):
                 continue
             _start(
                 HERE / "curate.py",
-                yamls / f"curation_{method}.yaml",
-                folder / method,
-                "curation.json",
+                yamls / f"curation_{method.lower()}.yaml",
+                folder,
+                f"{folders[method]}/curation.json",
                 {
                     "teacher": str(teacher / "model"),
                     "captions": str(teacher / "save" / "train_pairs.json"),
-                    "wild": h["wild"],
+                    "wild": h["data_folder"],
                     "task": h["task"],
                     **{k: h[key] for k, key in THRESHOLDS[method].items()},
                     **h["curation_options"],
                 },
             )
         for row in h["rows"]:
-            curated, replayed = CURATIONS[row]
+            curated, replayed = (
+                method and str(folder / folders[method])
+                for method in CURATIONS[row]
+            )
             _start(
                 HERE / "train_student.py",
                 yamls / f"curation_student_{row}.yaml",
@@ -94,9 +100,9 @@ def run(hparams_file, run_opts, overrides):
                 {
                     "seed": seed,
                     "teacher": str(teacher / "model"),
-                    "pairs": str(teacher / "save"),
-                    "curated": curated and str(folder / curated),
-                    "replayed": replayed and str(folder / replayed),
+                    "data_folder": str(teacher / "save"),
+                    "curated": curated,
+                    "replayed": replayed,
                     **h["student_options"],
                 },
             )

@@ -2,7 +2,7 @@
 """Trains a student CLAP from its teacher, on curated pairs and replay.
 
     python train_student.py hparams/curation_student_ads_sl.yaml
-        --teacher=<model/> --pairs=<save/> --curated=<ADS> --replayed=<DS>
+        --teacher=<model/> --data_folder=<save/> --curated=<ADS> --replayed=<DS>
 
 Authors
  * The speechbrain_clap team 2026
@@ -50,7 +50,7 @@ def train(hparams_file, run_opts, overrides):
     sb.create_experiment_directory(
         hparams["output_folder"], hparams_file, overrides
     )
-    for key in ("teacher", "pairs"):
+    for key in ("teacher", "data_folder"):
         if hparams[key] is None:
             raise HparamsError(
                 f"--{key} is not given: see recipes/Curation/README.md"
@@ -73,7 +73,7 @@ def train(hparams_file, run_opts, overrides):
         run_on_main(task.write_manifests, args=[folder])
     tasks = [task for task in tasks if task.load(folder)]
     if hparams["replayed"] is None:
-        rows = kept_pairs(hparams["pairs"], "train")
+        rows = kept_pairs(hparams["data_folder"], "train")
         sources = [ManifestPairs("replayed", rows)]
     else:
         sources = [CuratedPairs("replayed", hparams["replayed"])]
@@ -87,7 +87,7 @@ def train(hparams_file, run_opts, overrides):
             make(sources[1:]),
             hparams["curated_probability"],
         )
-    valid = kept_pairs(hparams["pairs"], "valid")
+    valid = kept_pairs(hparams["data_folder"], "valid")
 
     # Brain
     training["checkpointer"].add_recoverable("clap", student)

@@ -70,10 +70,11 @@ class PairsBrain(TwoTowerBrain):
             If `selection` names a score that will not be measured.
         """
         tasks = [task.name for task in self.hparams.zero_shot_tasks]
-        measured = ["loss", *RETRIEVAL] if valid_set is not None else []
+        # Without a validation set "loss" keeps the last epoch.
+        measured = ["loss"] if valid_set is None else ["loss", *RETRIEVAL]
         if tasks:
             measured += ["zero_shot", *(f"zero_shot_{name}" for name in tasks)]
-        if measured and self.hparams.selection not in measured:
+        if self.hparams.selection not in measured:
             raise HparamsError(
                 f"--selection={self.hparams.selection}: is not measured with "
                 f"the data given, expected one of {', '.join(measured)}"
@@ -272,9 +273,11 @@ class PairsBrain(TwoTowerBrain):
         Returns
         -------
         dict or None
-            Name to number; None without tasks.
+            Name to number; None where `selection` does not ask for them.
         """
-        return self.zero_shot_scores() or None
+        if not self.hparams.selection.startswith("zero_shot"):
+            return None
+        return self.zero_shot_scores()
 
     def zero_shot_scores(self):
         """Accuracy on each task, by text prompts.

@@ -85,7 +85,7 @@ def join_pairs(wild, captions, folder, held_out=None):
         counts[name] = int(here.sum())
         held |= here
 
-    def tables():
+    def _tables():
         for left, right, values in read_pairs(folder):
             keep = ~held[left]
             yield _table(
@@ -94,7 +94,7 @@ def join_pairs(wild, captions, folder, held_out=None):
                 pa.array(values[keep], pa.float32()),
             )
 
-    return Pairs(tables(), counts)
+    return Pairs(_tables(), counts)
 
 
 def own_pairs(captions, sounds, held_out=None):
@@ -141,7 +141,7 @@ def own_pairs(captions, sounds, held_out=None):
     wanted, counts = split_leaks(wanted, held_out or {})
     pairs = sorted(pair for pair in pairs if pair[0] in wanted)
 
-    def tables():
+    def _tables():
         for start in range(0, len(pairs), GROUP_PAIRS):
             part = pairs[start : start + GROUP_PAIRS]
             columns = [
@@ -160,7 +160,7 @@ def own_pairs(captions, sounds, held_out=None):
                 pa.nulls(len(part), pa.float32()),
             )
 
-    return Pairs(tables(), counts)
+    return Pairs(_tables(), counts)
 
 
 def write_curation(folder, plan, pairs, counts, labels=()):

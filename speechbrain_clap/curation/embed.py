@@ -119,7 +119,7 @@ def embed_sounds(
     reader = SegmentReader(model.sample_rate, seconds, on_bad_clip="stop")
     clips = _Readable(ClipPairs(sounds, reader, policy))
 
-    def embed(parts):
+    def _embed(parts):
         batches = [_cut(part, batch_size) for part in parts]
         loader = torch.utils.data.DataLoader(
             clips,
@@ -143,7 +143,7 @@ def embed_sounds(
         fingerprint,
         len(sounds),
         rows_per_part,
-        embed,
+        _embed,
         lambda rows: _sound_rows(sounds, rows),
     )
 
@@ -195,7 +195,7 @@ def embed_texts(model, texts, folder, batch_size=64, rows_per_part=8192):
         "rows": _digest("\t".join((a, b, *c)) for a, b, c in columns),
     }
 
-    def embed(parts):
+    def _embed(parts):
         with _bar("captions", sum(map(len, parts))) as bar:
             for part in parts:
                 # Texts of like length share a batch: less padding to compute.
@@ -209,7 +209,7 @@ def embed_texts(model, texts, folder, batch_size=64, rows_per_part=8192):
                 vectors = np.concatenate(made)
                 yield vectors[np.argsort(order)], {}
 
-    def rows(numbers):
+    def _rows(numbers):
         return {
             "id": pa.array([texts.ids[i] for i in numbers], pa.string()),
             "text": pa.array([texts.texts[i] for i in numbers], pa.string()),
@@ -219,7 +219,7 @@ def embed_texts(model, texts, folder, batch_size=64, rows_per_part=8192):
         }
 
     count = len(texts.ids)
-    return embed_parts(folder, fingerprint, count, rows_per_part, embed, rows)
+    return embed_parts(folder, fingerprint, count, rows_per_part, _embed, _rows)
 
 
 class _Readable(torch.utils.data.Dataset):

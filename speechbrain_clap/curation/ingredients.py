@@ -139,43 +139,42 @@ def gather_held_out(lists, wild, own=None):
     return held_out
 
 
-def choose_thresholds(task, threshold, text_threshold):
-    """The thresholds that are given, else those of the task.
+def choose_threshold(key, given, task):
+    """The threshold that is given, else that of the task.
 
     Arguments
     ---------
+    key : str
+        "threshold", of sound and caption, or "text_threshold", of caption
+        and label.
+    given : float or None
+        By the user.
     task : speechbrain_clap.curation.tasks.Task
         With thresholds or without.
-    threshold : float or None
-        Of sound and caption.
-    text_threshold : float or None
-        Of caption and label.
 
     Returns
     -------
     float
-        Of sound and caption.
-    float
-        Of caption and label.
+        The threshold.
 
     Raises
     ------
     DataError
-        If one is neither given nor known.
+        If it is neither given nor known.
 
     Example
     -------
     >>> from speechbrain_clap.curation.tasks import find_task
-    >>> choose_thresholds(find_task("us8k"), None, 0.65)
-    (0.7, 0.65)
+    >>> task = find_task("us8k")
+    >>> choose_threshold("text_threshold", None, task)
+    0.6
+    >>> choose_threshold("text_threshold", 0.65, task)
+    0.65
     """
-    given = {"threshold": threshold, "text_threshold": text_threshold}
-    for key, value in given.items():
-        if value is None:
-            given[key] = getattr(task, key)
-        if given[key] is None:
-            raise DataError(
-                f"--{key} is not given, and the task '{task.name}' has none "
-                "of its own: the paper has 0.6 to 0.75"
-            )
-    return given["threshold"], given["text_threshold"]
+    value = getattr(task, key) if given is None else given
+    if value is None:
+        raise DataError(
+            f"--{key} is not given, and the task '{task.name}' has none of "
+            "its own: the paper has 0.6 to 0.75"
+        )
+    return value

@@ -6,6 +6,7 @@ Authors
 
 import html
 import json
+import math
 import pathlib
 
 import numpy as np
@@ -29,6 +30,7 @@ KIND = {
 }
 BINS = 50
 EXAMPLES = 4  # of the surest, of the middling and of the least sure pairs
+LOOKED_AT = 1000  # pairs of each of these groups at most
 NAMED = 20  # near-duplicates
 WORDS = {
     "captions": "captions",
@@ -142,7 +144,10 @@ def report_curation(folder, wild, own, cosine, join, places):
 
 
 def _histogram(title, values, threshold):
-    counts, edges = np.histogram(values, bins=BINS)
+    # Hundredths at both ends: equal values have no range of their own.
+    low = math.floor(100 * float(values.min())) / 100
+    high = max(low + 0.01, math.ceil(100 * float(values.max())) / 100)
+    counts, edges = np.histogram(values, BINS, (low, high))
     middle = float(np.median(values))
     caption = (
         f"{len(values):,} pairs from {values.min():.3f} to "
@@ -187,16 +192,20 @@ def _examples(folder, method):
         "Least sure": order[::-1],
     }
     pairs = CuratedPairs("pairs", folder)
-    shown, seen = {}, set()
+    # The surest of a small curation are not to be half of it.
+    most = min(LOOKED_AT, max(3 * EXAMPLES, len(order) // 20))
+    shown, heard = {}, set()
     for words, candidates in groups.items():
-        shown[words] = []
-        for i in candidates.tolist():
-            if len(shown[words]) == EXAMPLES:
-                break
-            # A sound or a caption with many pairs is shown once.
-            keys = {ids[i].as_py(), pairs.captions(i)[0]}
-            if not keys & seen:
-                seen |= keys
+        shown[words], told = [], set()
+        # Other captions if there are any, and no sound twice.
+        for other in (True, False):
+            for i in candidates[:most].tolist():
+                sound, caption = ids[i].as_py(), pairs.captions(i)[0]
+                full = len(shown[words]) == EXAMPLES
+                if full or sound in heard or (other and caption in told):
+                    continue
+                heard.add(sound)
+                told.add(caption)
                 shown[words].append(i)
     rows = [i for group in shown.values() for i in group]
     files = [(pairs.file(i), *pairs.span(i)) for i in rows]
@@ -212,7 +221,7 @@ def _examples(folder, method):
             lines.append(
                 f'<tr><td class="number">{about[name]:.3f}</td>'
                 f"<td>{html.escape(about['caption'])}</td><td>{label}</td>"
-                f"<td>{html.escape(about['audio_id'])}"
+                f"<td>{html.escape(about['audio_id'])}<br>"
                 f"{excerpts.player(place, about['audio_id'])}</td></tr>\n"
             )
             place += 1

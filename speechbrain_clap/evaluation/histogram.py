@@ -7,7 +7,7 @@ Authors
 import html
 
 WIDTH, HEIGHT = 640, 260
-LEFT, RIGHT, TOP, BOTTOM = 72, 12, 12, 34
+LEFT, RIGHT, TOP, BOTTOM = 72, 28, 12, 34
 TICKS = 5
 
 

@@ -9,8 +9,8 @@ import functools
 import numpy as np
 import scipy.signal
 
-BLOCK_SECONDS = 0.4
-OVERLAP = 4  # a block begins every quarter of a block
+STEP_SECONDS = 0.1
+STEPS = 4  # in a block, which has 0.4 s
 ABSOLUTE_GATE = -70.0  # LUFS
 RELATIVE_GATE = -10.0  # LU below the mean of what passed the first gate
 LEVELS = ("lufs", "rms")
@@ -66,7 +66,7 @@ def k_weighting(sample_rate):
     return np.array([first, second])
 
 
-def lufs(wav, sample_rate):
+def lufs(wav, sample_rate, gate=ABSOLUTE_GATE):
     """Integrated, gated loudness of one channel (ITU-R BS.1770-4).
 
     A sound shorter than one block of 0.4 s is repeated until it fills one, as
@@ -78,11 +78,13 @@ def lufs(wav, sample_rate):
         Shape [T], full scale 1.
     sample_rate : int
         In Hz.
+    gate : float
+        Blocks below so many LUFS do not count.
 
     Returns
     -------
     float
-        LUFS; minus infinity where nothing passes the gate of -70 LUFS.
+        LUFS; minus infinity where nothing passes the gate.
 
     Example
     -------
@@ -90,21 +92,19 @@ def lufs(wav, sample_rate):
     >>> round(lufs(np.sin(2 * np.pi * 997 * time), 48000), 2)  # the standard
     -3.01
     """
-    block = round(BLOCK_SECONDS * sample_rate)
-    if len(wav) < block:
-        wav = np.resize(wav, block)
+    step = round(STEP_SECONDS * sample_rate)
+    if len(wav) < STEPS * step:
+        wav = np.resize(wav, STEPS * step)
     weighted = scipy.signal.sosfilt(k_weighting(int(sample_rate)), wav)
-    hop = block // OVERLAP
-    sums = np.concatenate([[0.0], np.cumsum(weighted**2)])
-    starts = np.arange(0, len(wav) - block + 1, hop)
-    powers = (sums[starts + block] - sums[starts]) / block
-    # A sum's rounding must not turn silence into a negative power.
-    loudness = -0.691 + 10 * np.log10(np.maximum(powers, 1e-20))
-    powers = powers[loudness > ABSOLUTE_GATE]
+    steps = weighted[: len(weighted) // step * step].reshape(-1, step)
+    # Squares and sums without an array of squares in between.
+    energies = np.einsum("ij,ij->i", steps, steps)
+    powers = np.convolve(energies, np.ones(STEPS), "valid") / (STEPS * step)
+    powers = powers[powers > 10 ** ((gate + 0.691) / 10)]
     if not len(powers):
         return -np.inf
-    gate = 10 ** (RELATIVE_GATE / 10) * powers.mean()
-    return float(-0.691 + 10 * np.log10(powers[powers > gate].mean()))
+    relative = 10 ** (RELATIVE_GATE / 10) * powers.mean()
+    return float(-0.691 + 10 * np.log10(powers[powers > relative].mean()))
 
 
 def rms_db(wav):
@@ -125,16 +125,16 @@ def rms_db(wav):
     >>> round(rms_db(np.full(8, 0.1)), 3), rms_db(np.zeros(8))
     (-20.0, -inf)
     """
-    power = float(np.mean(np.square(wav, dtype=np.float64)))
-    return 10 * np.log10(power) if power > 0 else -np.inf
+    wav = np.asarray(wav, dtype=np.float64)
+    power = float(wav @ wav) / max(1, len(wav))
+    return float(10 * np.log10(power)) if power > 0 else -np.inf
 
 
 def level_db(wav, sample_rate, kind="lufs"):
     """The level of a sound, however faint it was recorded.
 
-    The sound is scaled to full scale, measured, and the scale taken off
-    again: the absolute gate of BS.1770 would have it that faint recordings
-    have no loudness at all.
+    The absolute gate of BS.1770 would have it that faint recordings have no
+    loudness at all: here it is relative to the sound's peak.
 
     Arguments
     ---------
@@ -164,9 +164,9 @@ def level_db(wav, sample_rate, kind="lufs"):
     """
     if kind not in LEVELS:
         raise ValueError(f"level is '{kind}', expected 'lufs' or 'rms'")
-    peak = float(np.abs(wav).max(initial=0.0))
+    if kind == "rms":
+        return rms_db(wav)
+    peak = max(wav.max(initial=0.0), -wav.min(initial=0.0))
     if peak == 0:
         return -np.inf
-    scaled = np.asarray(wav, dtype=np.float64) / peak
-    found = lufs(scaled, sample_rate) if kind == "lufs" else rms_db(scaled)
-    return float(found + 20 * np.log10(peak))
+    return lufs(wav, sample_rate, ABSOLUTE_GATE + 20 * np.log10(peak))

@@ -7,10 +7,7 @@ import subprocess
 import sys
 
 import numpy as np
-import pytest
 import soundfile
-
-pytest.importorskip("pyarrow")
 
 from speechbrain_clap.dataio.curated import CuratedPairs
 
@@ -66,9 +63,6 @@ def test_du_ds_and_ads(tmp_path, tiny_clap_folder):
         f"--task={tmp_path / 'task.txt'}",
         "--template=the sound of {}",
     ]
-    said = run("du", *options, "--threshold=-1.0", "--dry_run=True")
-    assert '"pairs": 16.0' in said
-    assert not (output / "DU" / "pairs.parquet").exists()
     run("du", *options, "--threshold=-1.0")
     about = json.loads((output / "DU" / "curation.json").read_text())
     assert about["pairs"] == 12
@@ -85,17 +79,14 @@ def test_du_ds_and_ads(tmp_path, tiny_clap_folder):
     assert "Pairs per label" in (output / "DS_task/report.html").read_text()
 
     # The embeddings are taken as they are: no sound is read any more.
-    run("ads", *options, "--threshold=-1.0", "--near_duplicates=null")
-    about = json.loads((output / "ADS_task" / "curation.json").read_text())
-    chosen = about["counts"]["captions_chosen"]
-    assert 2 <= chosen <= 4 and about["pairs"] == 3 * chosen
-    page = (output / "ADS_task" / "report.html").read_text("utf-8")
-    assert "Nobody looked" in page
+    said = run("ads", *options, "--threshold=-1.0", "--dry_run=True")
+    pairs = 4 * about["counts"]["captions_chosen"]
+    assert f'"pairs": {pairs}.0' in said
+    assert '"standard_error": 0.0' in said and "sounds:" not in said
+    assert not (output / "ADS_task" / "pairs.parquet").exists()
 
 
 def test_mistakes_are_told_in_one_line(tmp_path, tiny_clap_folder):
-    said = run("ads", f"--output_folder={tmp_path}", exit_code=1)
-    assert "--teacher is not given" in said.splitlines()[-1]
     said = run(
         "ds",
         f"--output_folder={tmp_path}",

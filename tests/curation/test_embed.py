@@ -7,8 +7,6 @@ import pytest
 import soundfile
 import torch
 
-pytest.importorskip("pyarrow")
-
 from speechbrain_clap.curation.embed import embed_sounds, embed_texts
 from speechbrain_clap.curation.texts import Texts
 from speechbrain_clap.dataio.audio import BadClipError

@@ -1,11 +1,10 @@
 """Curated pairs as a source of pairs: values, blocks, memory, faults."""
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import soundfile
-
-pa = pytest.importorskip("pyarrow")
-pq = pytest.importorskip("pyarrow.parquet")
 
 from speechbrain_clap.curation.curated_files import SCHEMA
 from speechbrain_clap.dataio.curated import CuratedPairs

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import runpy
 import subprocess
 import sys
 
@@ -108,10 +109,19 @@ def test_ranks_chunks_and_an_earlier_model(trained, tmp_path):
         ("--selection=zero_shot", "expected one of loss, R@1, R@10, mAP@10"),
     ],
 )
-def test_mistakes_are_told_in_one_line(tmp_path, option, words):
-    """No traceback."""
+def test_mistakes_are_told_in_one_line(tmp_path, monkeypatch, option, words):
+    """No traceback. In this process: importing takes longer than failing."""
     name = option.split("=")[0]
     kept = [other for other in SMALL if not other.startswith(f"{name}=")]
-    said = run(tmp_path / "out", *kept, option, code=1)
-    assert words in said.strip().splitlines()[-1]
-    assert "Traceback" not in said
+    script = ROOT / "recipes" / "CLAP" / "train_clap.py"
+    monkeypatch.syspath_prepend(str(script.parent))
+    monkeypatch.setattr(
+        sys,
+        "argv",
+        [str(script), str(ROOT / "hparams" / "clap_custom.yaml")]
+        + [f"--output_folder={tmp_path / 'out'}", *kept, option],
+    )
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(str(script), run_name="__main__")
+    assert words in str(end.value)
+    assert "\n" not in str(end.value)
