@@ -18,6 +18,7 @@ from speechbrain.utils.logger import get_logger
 from tqdm import tqdm
 
 from speechbrain_clap.dataio.pairs import PairDataset
+from speechbrain_clap.utils.digest import weights_digest
 from speechbrain_clap.utils.distributed import rank, ranks, unwrap
 from speechbrain_clap.utils.files import write_json
 
@@ -102,7 +103,7 @@ def cache_locked_audio(brain, sources, clips_of, loader, folder, seed):
         To train on.
     """
     encoder = unwrap(brain.modules.clap).audio_encoder.eval()
-    weights = _digest(encoder)
+    weights = weights_digest(encoder)
     features = []
     for source in sources:
         store = _Store(folder, source, encoder.embedding_dim)
@@ -139,16 +140,6 @@ def cache_locked_audio(brain, sources, clips_of, loader, folder, seed):
         ddp_barrier()
         features.append(store.open()[0])
     return LockedPairs(sources, features, seed)
-
-
-def _digest(encoder):
-    """A hash of the weights."""
-    digest = hashlib.sha256()
-    for key, value in encoder.state_dict().items():
-        if torch.is_tensor(value):
-            digest.update(key.encode())
-            digest.update(value.cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
 
 
 class _Store:

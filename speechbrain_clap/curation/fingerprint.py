@@ -6,6 +6,8 @@ Authors
 
 import json
 
+from speechbrain_clap.dataio.folds import DataError
+
 
 def check_fingerprint(found, expected, folder):
     """Refuses what another model or other settings have made.
@@ -21,7 +23,7 @@ def check_fingerprint(found, expected, folder):
 
     Raises
     ------
-    ValueError
+    DataError
         Naming the first key that differs.
 
     Example
@@ -29,13 +31,13 @@ def check_fingerprint(found, expected, folder):
     >>> check_fingerprint({"model": "a"}, {"model": "b"}, "wild")
     Traceback (most recent call last):
     ...
-    ValueError: wild is stale: its model is 'a', but 'b' is wanted...
+    speechbrain_clap.dataio.folds.DataError: wild is stale: its model is 'a', but 'b' is wanted...
     """
     # Through JSON, as `found` was, so that tuples equal the lists they become.
     expected = json.loads(json.dumps(expected))
     for key in sorted({*found, *expected}):
         if found.get(key) != expected.get(key):
-            raise ValueError(
+            raise DataError(
                 f"{folder} is stale: its {key} is {found.get(key)!r}, but "
                 f"{expected.get(key)!r} is wanted. Remove the folder, or "
                 "choose another one"

@@ -349,6 +349,18 @@ def write_pairs(
     ------
     ValueError
         If a label has no sounds, or a source is bad and the rule is "stop".
+
+    Example
+    -------
+    >>> import soundfile
+    >>> rows, folder = {}, getfixture("tmp_path")
+    >>> for label in ("rain", "dog"):
+    ...     path = str(folder / f"{label}.wav")
+    ...     soundfile.write(path, np.sin(np.arange(9000) ** 2), 8000)
+    ...     rows[label] = {"path": path, "label": label}
+    >>> scene = Scene("rain", "rain", ["dog"], sample_rate=8000)
+    >>> write_pairs(folder / "pairs", scene, rows, "dev", 1).name
+    'rain_dev.json'
     """
     folder = pathlib.Path(folder)
     mixer = scene.mixer(rows, exclude, root, on_bad_clip)

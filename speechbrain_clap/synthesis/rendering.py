@@ -237,7 +237,7 @@ def write_mixes(tasks, source_root=None, workers=1):
     run = f"{os.getpid()} {time.monotonic_ns()}"
     tasks = [(group, source_root, run) for group in tasks]
     counts = {"written": 0, "kept": 0, "scaled": 0}
-    for outcome in run_tasks(_write_group, tasks, workers):
+    for outcome in run_tasks(write_group, tasks, workers):
         for key, count in outcome.items():
             counts[key] += count
     _reader.cache_clear()
@@ -259,7 +259,30 @@ def _common_scale(mixes):
     return 1.0 if peak <= 1 else 1 / peak
 
 
-def _write_group(task):
+def write_group(task):
+    """Renders and writes some soundscapes, scaled by one factor.
+
+    Arguments
+    ---------
+    task : tuple
+        A list of (path, plan), the source root, and a text that names the
+        run: decoded sources are kept in memory as long as it is the same.
+
+    Returns
+    -------
+    dict
+        Counts, of those of ``write_mixes``.
+
+    Example
+    -------
+    >>> path = getfixture("tmp_path") / "a.wav"
+    >>> plan = {"duration": 1.0, "sample_rate": 8000, "ref_db": -20.0}
+    >>> plan |= {"level": "lufs", "fade_seconds": 0.0, "layers": []}
+    >>> write_group(([(path, plan)], None, "a run"))
+    {'written': 1, 'scaled': 0}
+    >>> write_group(([(path, plan)], None, "a run"))
+    {'kept': 1}
+    """
     group, source_root, run = task
     if all(_is_complete(path, plan) for path, plan in group):
         return {"kept": len(group)}

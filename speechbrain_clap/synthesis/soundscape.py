@@ -311,7 +311,21 @@ def write_soundscapes(
     Returns
     -------
     dict
-        Counts, as of ``write_mixes``.
+        Counts, as of ``rendering.write_mixes``.
+
+    Example
+    -------
+    >>> import soundfile
+    >>> from speechbrain_clap.synthesis.sources import SourceBank
+    >>> folder, rows = getfixture("tmp_path"), {}
+    >>> for label in ("rain", "dog"):
+    ...     path = str(folder / f"{label}.wav")
+    ...     soundfile.write(path, np.sin(np.arange(9000) ** 2), 8000)
+    ...     rows[label] = {"path": path, "label": label}
+    >>> mixer = Mixer(SourceBank(rows), duration=2.0, sample_rate=8000)
+    >>> event = {"label": "dog", "event_time": ["uniform", 0, 1]}
+    >>> write_soundscapes(folder / "mixes", mixer, 2, {"label": "rain"}, event)
+    {'written': 2, 'kept': 0, 'scaled': 0}
     """
     tasks = []
     for index in range(count):

@@ -260,6 +260,25 @@ def test_texts_are_imperative_and_vary():
         describe([])
 
 
+def test_differences_of_apwd_files_are_told():
+    shared = ROOT.parent / "shared" / "datasets" / "samples" / "apwd"
+    paths = sorted(shared.rglob("*_s1.jams"))
+    if not paths:
+        pytest.skip("../shared holds no samples in the form of APwD")
+    found = []
+    for path in paths:
+        target = path.with_name(path.name.replace("_s1", "_s2"))
+        (alpha, *_), (beta, *_) = read_jams(path), read_jams(target)
+        assert (alpha["sample_rate"], alpha["duration"]) == (44100, 10.0)
+        found += find_differences(alpha["layers"], beta["layers"])
+    assert found == [
+        ["decrease", "dog"],
+        ["add", "thunder"],
+        ["remove", "footsteps"],
+        ["increase", "rain"],
+    ]
+
+
 def test_layers_without_a_difference_are_refused():
     dog = {"label": "dog", "role": "foreground", "snr": 7}
     with pytest.raises(ValueError, match="'dog' is in both"):
