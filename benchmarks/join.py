@@ -243,11 +243,11 @@ def main():
             for way, results in found.items():
                 results.append(run_child(way, folder))
 
-    def median(way, key):
+    def _median(way, key):
         return statistics.median(result[key] for result in found[way])
 
     work = 2e-9 * rows * columns * DIM
-    seconds = median("ours", "seconds")
+    seconds = _median("ours", "seconds")
     about = {"benchmark": "join", "device": describe_device("cpu")}
     pandas = "DataFrame" if importlib.util.find_spec("pandas") else "csv"
     plain = {**about, "peer": f"float32 blocks, nonzero, dicts, {pandas}"}
@@ -255,17 +255,17 @@ def main():
         make_claim(
             "rate",
             work / seconds,
-            median("sgemm", "rate"),
+            _median("sgemm", "rate"),
             "GF/s",
             **about,
             peer="sgemm alone, the better of torch and NumPy",
             smaller_is_better=False,
         ),
-        make_claim("time", seconds, median("plain", "seconds"), "s", **plain),
+        make_claim("time", seconds, _median("plain", "seconds"), "s", **plain),
         make_claim(
             "memory",
-            median("ours", "bytes") / 2**20,
-            median("plain", "bytes") / 2**20,
+            _median("ours", "bytes") / 2**20,
+            _median("plain", "bytes") / 2**20,
             "MiB",
             **plain,
         ),
@@ -277,8 +277,8 @@ def main():
         else f"{goal:g}x or more with --full"
         for goal, claim in zip(GOALS.values(), claims, strict=True)
     ]
-    peak = median("ours", "peak") / 2**30
-    kept = f"{median('ours', 'pairs') / 1e6:.3f}"
+    peak = _median("ours", "peak") / 2**30
+    kept = f"{_median('ours', 'pairs') / 1e6:.3f}"
     off = guess["pairs"], guess["standard_error"]
     print(f"{rows} x {columns} x {DIM}: {kept} million pairs kept;")
     print(
@@ -287,8 +287,8 @@ def main():
         )
     )
     print(
-        f"the plain form's rounding keeps {median('plain', 'pairs'):.0f}, "
-        f"ours {median('ours', 'pairs'):.0f}"
+        f"the plain form's rounding keeps {_median('plain', 'pairs'):.0f}, "
+        f"ours {_median('ours', 'pairs'):.0f}"
     )
     print(
         f"peak of the whole process: {peak:.2f} GiB, at most {PEAK_GOAL:g}: "
@@ -299,7 +299,7 @@ def main():
         device = describe_device("cuda" if way == "cuda" else "cpu")
         print(
             f"2 M x 128 k, from this slice: "
-            f"{scale * median(way, 'seconds') / 60:.1f} minutes on {device}"
+            f"{scale * _median(way, 'seconds') / 60:.1f} minutes on {device}"
         )
     print_report(claims, goals)
 

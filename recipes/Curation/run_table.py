@@ -29,11 +29,6 @@ CURATIONS = {  # of each row: what is curated, what is replayed
     "ads": ("ADS", "DS"),
     "ads_sl": ("ADS", "DS"),
 }
-THRESHOLDS = {
-    "DU": {"threshold": "du_threshold"},
-    "DS": {"text_threshold": "text_threshold"},
-    "ADS": {"text_threshold": "text_threshold", "threshold": "ads_threshold"},
-}
 
 
 def run(hparams_file, run_opts, overrides):
@@ -57,6 +52,15 @@ def run(hparams_file, run_opts, overrides):
     task = find_task(h["task"]).name
     folders = {"DU": "DU", "DS": f"DS_{task}", "ADS": f"ADS_{task}"}
 
+    thresholds = {
+        "DU": {"threshold": h["du_threshold"]},
+        "DS": {"text_threshold": h["text_threshold"]},
+        "ADS": {
+            "text_threshold": h["text_threshold"],
+            "threshold": h["ads_threshold"],
+        },
+    }
+
     def _start(script, *arguments):
         run_step([*python, str(script)], *arguments, h["run_options"])
 
@@ -70,7 +74,7 @@ def run(hparams_file, run_opts, overrides):
             "model/hyperparams.yaml",
             {"seed": seed, "keep_pairs": True, **h["teacher_options"]},
         )
-        for method in THRESHOLDS:
+        for method in thresholds:
             if not any(method in CURATIONS[row] for row in h["rows"]):
                 continue
             _start(
@@ -83,7 +87,7 @@ def run(hparams_file, run_opts, overrides):
                     "captions": str(teacher / "save" / "train_pairs.json"),
                     "wild": h["data_folder"],
                     "task": h["task"],
-                    **{k: h[key] for k, key in THRESHOLDS[method].items()},
+                    **thresholds[method],
                     **h["curation_options"],
                 },
             )

@@ -250,12 +250,12 @@ class SimilarityJoin:
         counts = np.zeros(len(chosen), np.int64)
         product = QuickProduct(outer.dim, self.device)
 
-        def read(first, last):
+        def _read(first, last):
             return outer.embeddings[chosen[first:last]]
 
         with full_float32():
             for i, _, _ in self._pairs(
-                product, read, 0, len(chosen), inner, lambda pairs: None
+                product, _read, 0, len(chosen), inner, lambda pairs: None
             ):
                 counts += np.bincount(i, minlength=len(chosen))
         n = len(chosen)

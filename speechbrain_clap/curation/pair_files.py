@@ -188,7 +188,7 @@ def regroup(source, folder, rows, rows_per_part, limit):
     ends = np.cumsum(counts)
     held, held_to = None, 0  # the pairs of rows [.., held_to)
 
-    def chunks(start, stop):
+    def _chunks(start, stop):
         nonlocal held, held_to
         while start < stop:
             if start >= held_to:
@@ -203,7 +203,7 @@ def regroup(source, folder, rows, rows_per_part, limit):
 
     for number, start in enumerate(range(0, rows, rows_per_part)):
         stop = min(start + rows_per_part, rows)
-        write_part(part_path(folder, number), chunks(start, stop))
+        write_part(part_path(folder, number), _chunks(start, stop))
 
 
 def _collect(source, start, stop):

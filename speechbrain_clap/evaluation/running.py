@@ -123,8 +123,8 @@ def run_step(start, yaml, folder, done, options, run_options):
         The file in it that it writes last.
     options : dict
         Changes to the YAML.
-    run_options : list of str
-        Such as "--device=cpu".
+    run_options : dict
+        SpeechBrain's run options, such as `device`; True for a switch.
 
     Raises
     ------
@@ -134,9 +134,12 @@ def run_step(start, yaml, folder, done, options, run_options):
     Example
     -------
     >>> folder = getfixture("tmp_path")
-    >>> code = "import sys; open(sys.argv[2].split('=')[1] + '/d', 'w')"
+    >>> code = (
+    ...     "import json, sys; folder = json.loads(sys.argv[2].split('=')[1]);"
+    ...     "open(folder + '/d', 'w')"
+    ... )
     >>> start = [sys.executable, "-c", code]
-    >>> run_step(start, "a.yaml", folder, "d", {}, [])
+    >>> run_step(start, "a.yaml", folder, "d", {}, {})
     >>> (folder / "d").is_file()
     True
     """
@@ -144,11 +147,13 @@ def run_step(start, yaml, folder, done, options, run_options):
         logger.info("%s is done", folder)
         return
     options = {"output_folder": str(folder), **options}
-    words = [
-        f"--{key}={x if isinstance(x, str) else json.dumps(x)}"
-        for key, x in options.items()
+    # JSON is YAML: a text such as {} stays one between quotes.
+    words = [f"--{key}={json.dumps(x)}" for key, x in options.items()]
+    words += [
+        f"--{key}" if x is True else f"--{key}={x}"
+        for key, x in run_options.items()
     ]
-    command = [*start, str(yaml), *words, *run_options]
+    command = [*start, str(yaml), *words]
     logger.info("Running %s", shlex.join(command))
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "output.txt", "a", encoding="utf-8") as log:

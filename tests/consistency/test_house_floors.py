@@ -28,8 +28,9 @@ FLOORS = {
 }
 
 # Same floor, one direction: published weights are fetched by dataio and put
-# into models, which know nothing of them.
-NEIGHBOURS = {"checkpoints": {"dataio", "models"}}
+# into models, which know nothing of them; mixes are made of sounds that dataio
+# reads.
+NEIGHBOURS = {"checkpoints": {"dataio", "models"}, "synthesis": {"dataio"}}
 
 # Lines a file must stay under: past them, look for its second purpose.
 LONGEST_PACKAGE_FILE = 400
