@@ -29,7 +29,8 @@ class ContrastiveBrain(sb.Brain):
     - `lr_schedule`: called with the optimiser before each of its steps, with
       a `total_steps` that is set here;
     - `lr_factors`: prefix of a parameter's name to what its learning rate is
-      multiplied by, such as ``{clap.text_encoder: 0.1}``;
+      multiplied by, such as ``{clap.text_encoder: 0.1}``, or to that and a
+      weight decay of its own, ``{lr: 0.1, weight_decay: 0.05}``;
     - `train_loggers`: list of SpeechBrain train loggers; they get the loss,
       the mean norm of the gradient and what `train_scores` gives, and the
       log also gets clips per second and the share of time spent waiting for
@@ -106,16 +107,19 @@ class ContrastiveBrain(sb.Brain):
             if not parameter.requires_grad:
                 continue
             name = name.replace(".module.", ".")  # of the DDP wrapper
-            factor = 1.0
+            factor, decay = 1.0, None
             for prefix, value in self.hparams.lr_factors.items():
                 if name.startswith(prefix):
-                    factor = value
-            key = (factor, parameter.ndim > 1)
+                    given = value if isinstance(value, dict) else {"lr": value}
+                    factor = given.get("lr", 1.0)
+                    decay = given.get("weight_decay")
+            key = (factor, 0.0 if parameter.ndim <= 1 else decay)
             groups.setdefault(key, []).append(parameter)
         self.optimizer = self.opt_class(
             [
-                {"params": parameters} | ({} if decays else {"weight_decay": 0})
-                for (_, decays), parameters in groups.items()
+                {"params": parameters}
+                | ({} if decay is None else {"weight_decay": decay})
+                for (_, decay), parameters in groups.items()
             ]
         )
         for (factor, _), group in zip(

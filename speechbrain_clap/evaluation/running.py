@@ -134,10 +134,7 @@ def run_step(start, yaml, folder, done, options, run_options):
     Example
     -------
     >>> folder = getfixture("tmp_path")
-    >>> code = (
-    ...     "import json, sys; folder = json.loads(sys.argv[2].split('=')[1]);"
-    ...     "open(folder + '/d', 'w')"
-    ... )
+    >>> code = "import sys; open(sys.argv[2].split('=')[1] + '/d', 'w')"
     >>> start = [sys.executable, "-c", code]
     >>> run_step(start, "a.yaml", folder, "d", {}, {})
     >>> (folder / "d").is_file()
@@ -148,7 +145,10 @@ def run_step(start, yaml, folder, done, options, run_options):
         return
     options = {"output_folder": str(folder), **options}
     # JSON is YAML: a text such as {} stays one between quotes.
-    words = [f"--{key}={json.dumps(x)}" for key, x in options.items()]
+    words = [
+        f"--{key}={x if _is_plain(x) else json.dumps(x)}"
+        for key, x in options.items()
+    ]
     words += [
         f"--{key}" if x is True else f"--{key}={x}"
         for key, x in run_options.items()
@@ -162,3 +162,11 @@ def run_step(start, yaml, folder, done, options, run_options):
         raise DataError(
             f"{yaml} ended with {code}: see {folder / 'output.txt'}"
         )
+
+
+def _is_plain(value):
+    """Whether YAML takes a text for just that text."""
+    try:
+        return isinstance(value, str) and yaml.safe_load(value) == value
+    except yaml.YAMLError:
+        return False
