@@ -111,7 +111,7 @@ def test_the_whole_set(prepare):
     assert {row["fold"] for row in valid.values()} == {1}
     row = test["10300-3-0-1"]
     assert row["path"] == "{data_root}/audio/fold10/10300-3-0-1.wav"
-    assert (row["label"], row["source"]) == ("dog_bark", "10300")
+    assert (row["label"], row["source"]) == ("dog_bark", "freesound:10300")
     assert row["duration"] == pytest.approx(0.1, abs=1e-3)
 
 
