@@ -10,11 +10,8 @@ from speechbrain_clap.dataio.clips import fit_clip
 from speechbrain_clap.dataio.manifest import ManifestError
 
 
-class ManifestPairs:
-    """The pairs of a manifest, as a source for the data sets below.
-
-    A *source of pairs* is whatever has the attributes and methods of this
-    class; ``speechbrain_clap.dataio.shards.ShardPairs`` is the other one.
+class FileRows:
+    """Clips that are files of their own, or parts of such.
 
     Arguments
     ---------
@@ -22,8 +19,8 @@ class ManifestPairs:
         Of the set.
     rows : dict
         Id to row, from ``speechbrain_clap.dataio.manifest.read_manifest``,
-        with `path`, `captions` (a list of texts) and, where only a part of
-        the file is meant, `start` and `stop` in seconds.
+        with `path` and, where only a part of the file is meant, `start` and
+        `stop` in seconds.
 
     Attributes
     ----------
@@ -34,17 +31,11 @@ class ManifestPairs:
     blocks : list of range
         Rows that lie together on the disk: here all of them.
 
-    Raises
-    ------
-    ManifestError
-        If a row's captions are not a list of at least one text.
-
     Example
     -------
-    >>> rows = {"a": {"path": "a.wav", "captions": ["rain", "it rains"]}}
-    >>> pairs = ManifestPairs("garden", rows)
-    >>> pairs.ids, pairs.captions(0), pairs.file(0), pairs.span(0)
-    (['a'], ['rain', 'it rains'], 'a.wav', (None, None))
+    >>> rows = FileRows("garden", {"a": {"path": "a.wav", "start": 2.0}})
+    >>> rows.ids, rows.file(0), rows.span(0)
+    (['a'], 'a.wav', (2.0, None))
     """
 
     def __init__(self, name, rows):
@@ -52,35 +43,9 @@ class ManifestPairs:
         self.ids = list(rows)
         self.rows = list(rows.values())
         self.blocks = [range(len(rows))]
-        for key, row in rows.items():
-            captions = row["captions"]
-            if (
-                not isinstance(captions, list)
-                or not captions
-                or not all(isinstance(c, str) and c for c in captions)
-            ):
-                raise ManifestError(
-                    f"{name}: row '{key}' has captions {captions!r}, expected "
-                    "a list of at least one text, none of them empty"
-                )
 
     def __len__(self):
         return len(self.ids)
-
-    def captions(self, i):
-        """What is said of a clip.
-
-        Arguments
-        ---------
-        i : int
-            Row.
-
-        Returns
-        -------
-        list of str
-            At least one text.
-        """
-        return self.rows[i]["captions"]
 
     def file(self, i):
         """The file a clip lies in.
@@ -111,6 +76,62 @@ class ManifestPairs:
             Start and stop in seconds, each a float or None.
         """
         return self.rows[i].get("start"), self.rows[i].get("stop")
+
+
+class ManifestPairs(FileRows):
+    """The pairs of a manifest, as a source for the data sets below.
+
+    A *source of pairs* is whatever has the attributes and methods of this
+    class; ``speechbrain_clap.dataio.shards.ShardPairs`` is another one.
+
+    Arguments
+    ---------
+    name : str
+        Of the set.
+    rows : dict
+        As for `FileRows`, with `captions` too (a list of texts).
+
+    Raises
+    ------
+    ManifestError
+        If a row's captions are not a list of at least one text.
+
+    Example
+    -------
+    >>> rows = {"a": {"path": "a.wav", "captions": ["rain", "it rains"]}}
+    >>> pairs = ManifestPairs("garden", rows)
+    >>> pairs.ids, pairs.captions(0), pairs.file(0), pairs.span(0)
+    (['a'], ['rain', 'it rains'], 'a.wav', (None, None))
+    """
+
+    def __init__(self, name, rows):
+        super().__init__(name, rows)
+        for key, row in rows.items():
+            captions = row["captions"]
+            if (
+                not isinstance(captions, list)
+                or not captions
+                or not all(isinstance(c, str) and c for c in captions)
+            ):
+                raise ManifestError(
+                    f"{name}: row '{key}' has captions {captions!r}, expected "
+                    "a list of at least one text, none of them empty"
+                )
+
+    def captions(self, i):
+        """What is said of a clip.
+
+        Arguments
+        ---------
+        i : int
+            Row.
+
+        Returns
+        -------
+        list of str
+            At least one text.
+        """
+        return self.rows[i]["captions"]
 
 
 class PairDataset:

@@ -12,6 +12,7 @@ from speechbrain_clap.dataio.finder import list_files
 from speechbrain_clap.dataio.fold_dataset import SUFFIXES
 from speechbrain_clap.dataio.folds import DataError
 from speechbrain_clap.dataio.manifest import read_manifest
+from speechbrain_clap.dataio.pairs import FileRows
 from speechbrain_clap.dataio.shard_index import INDEX
 from speechbrain_clap.dataio.shards import ShardPairs
 
@@ -23,7 +24,7 @@ NAMES = {
 }
 
 
-class FileSounds:
+class FileSounds(FileRows):
     """Sounds that are files of their own.
 
     What ``speechbrain_clap.dataio.pairs.ClipPairs`` takes; captions may be
@@ -39,8 +40,6 @@ class FileSounds:
 
     Attributes
     ----------
-    ids : list of str
-        The rows' ids.
     sources : list
         Where each recording comes from, such as "freesound:12", or None.
 
@@ -52,13 +51,8 @@ class FileSounds:
     """
 
     def __init__(self, name, rows):
-        self.name = name
-        self.ids = list(rows)
-        self.rows = list(rows.values())
+        super().__init__(name, rows)
         self.sources = [row.get("source") or None for row in self.rows]
-
-    def __len__(self):
-        return len(self.ids)
 
     def captions(self, i):
         """What is said of a sound.
@@ -77,36 +71,6 @@ class FileSounds:
         if isinstance(captions, str):
             captions = [captions]
         return [caption for caption in captions or [] if caption]
-
-    def file(self, i):
-        """The file a sound lies in.
-
-        Arguments
-        ---------
-        i : int
-            Row.
-
-        Returns
-        -------
-        str
-            Its path.
-        """
-        return self.rows[i]["path"]
-
-    def span(self, i):
-        """The part of the file that is meant.
-
-        Arguments
-        ---------
-        i : int
-            Row.
-
-        Returns
-        -------
-        tuple
-            Start and stop in seconds, each a float or None.
-        """
-        return self.rows[i].get("start"), self.rows[i].get("stop")
 
     def place(self, i):
         """Where a sound lies, for tables.

@@ -12,6 +12,7 @@ from speechbrain.utils.logger import get_logger
 from tqdm import tqdm
 
 from speechbrain_clap.checkpoints.published import fetch
+from speechbrain_clap.dataio.clips import clip_policy
 from speechbrain_clap.dataio.folds import DataError
 from speechbrain_clap.dataio.manifest import read_manifest
 from speechbrain_clap.dataio.pairs import ClipPairs, ManifestPairs
@@ -98,8 +99,9 @@ def evaluate_part(
         )
     source = ManifestPairs(report["dataset"], rows)
     clap = load_model(model, weights, device)
-    reader = SegmentReader(clap.sample_rate, on_bad_clip=on_bad_clip)
-    places, audio = embed_clips(clap, source, reader, batch_size, num_workers)
+    places, audio = embed_clips(
+        clap, source, on_bad_clip, batch_size, num_workers
+    )
     captions = [source.captions(place) for place in places]
     text = embed_captions(clap, captions, batch_size)
     seconds = clap.mods.clap.clip_seconds
@@ -130,8 +132,10 @@ def evaluate_part(
     )
 
 
-def embed_clips(clap, source, reader, batch_size=16, num_workers=0):
-    """Embeds whole clips, each by the model's own policy for its length.
+def embed_clips(clap, source, on_bad_clip="skip", batch_size=16, num_workers=0):
+    """Embeds clips, each by the model's own policy for its length.
+
+    Where that hears the centre of a clip, nothing else is read.
 
     Arguments
     ---------
@@ -140,8 +144,8 @@ def embed_clips(clap, source, reader, batch_size=16, num_workers=0):
     source : object
         A source of pairs, such as
         ``speechbrain_clap.dataio.pairs.ManifestPairs``.
-    reader : speechbrain_clap.dataio.segments.SegmentReader
-        At the model's rate.
+    on_bad_clip : str
+        "skip" or "stop".
     batch_size : int
         Clips embedded at once.
     num_workers : int
@@ -159,8 +163,13 @@ def embed_clips(clap, source, reader, batch_size=16, num_workers=0):
     DataError
         If none could be read.
     """
+    seconds = policy = None
+    if clap.long == "center":
+        seconds = clap.mods.clap.clip_seconds
+        policy = clip_policy(seconds, clap.sample_rate, clap.padding)
+    reader = SegmentReader(clap.sample_rate, seconds, on_bad_clip)
     loader = torch.utils.data.DataLoader(
-        ClipPairs(source, reader),
+        ClipPairs(source, reader, policy),
         batch_size=batch_size,
         num_workers=num_workers,
         collate_fn=_waves,

@@ -45,3 +45,31 @@ def test_the_temperature_is_bounded(clap):
     clap.logit_scale.requires_grad_(True)
     clap.logit_scale.exp().backward()
     assert clap.logit_scale.grad > 0
+
+
+@pytest.mark.parametrize("tower", ["audio", "text"])
+def test_a_locked_tower_stays_as_it_is(clap, tower):
+    """No gradient, eval mode whatever train says; its projection learns."""
+    clap.requires_grad_(True)
+    clap.lock(tower)
+    clap.train()
+    locked = getattr(clap, f"{tower}_encoder")
+    free = getattr(clap, f"{'text' if tower == 'audio' else 'audio'}_encoder")
+    assert not locked.training and free.training
+    audio, text, _ = clap(0.1 * torch.randn(2, 16000), ["a dog", "rain"])
+    (audio * text).sum().backward()
+    assert all(p.grad is None for p in locked.parameters())
+    projection = getattr(clap, f"{tower}_projection")
+    for module in (projection, free):
+        assert any(p.grad is not None for p in module.parameters())
+    with pytest.raises(ValueError, match="tower is 'image'"):
+        clap.lock("image")
+
+
+def test_features_of_a_locked_tower_replace_the_waves(clap):
+    """The projection takes what the encoder made."""
+    wavs = 0.1 * torch.randn(2, 16000)
+    whole, _, _ = clap(wavs, ["a dog", "rain"])
+    features = clap.audio_encoder(wavs)
+    again, _, _ = clap(features=features, texts=["a dog", "rain"])
+    torch.testing.assert_close(whole, again)
