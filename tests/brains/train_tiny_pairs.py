@@ -107,6 +107,7 @@ def main(arguments):
         initial_bias=-2.0 if kind == "sigmoid" else None,
     )
     locked = options.get("locked", False)
+    torch.save(clap.state_dict(), folder / "initial.pt")
     if locked:
         clap.lock("audio")
     schedule = ReduceOnPlateau(patience=1)
