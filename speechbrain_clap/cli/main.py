@@ -1,4 +1,4 @@
-"""The command `sbclap`: use a trained model, pack and check shards.
+"""The command `sbclap`: use a trained model, search, pack shards.
 
 Authors
  * The speechbrain_clap team 2026
@@ -10,6 +10,7 @@ import sys
 import numpy
 
 from speechbrain_clap.checkpoints import FAMILIES, CheckpointError
+from speechbrain_clap.cli.search import add_search_verbs
 from speechbrain_clap.cli.shards import add_shard_verbs
 from speechbrain_clap.dataio.audio import BadClipError
 from speechbrain_clap.dataio.download import DownloadError
@@ -61,6 +62,7 @@ def main(arguments=None):
     embed.add_argument("--output", required=True, help="a .npy file, [N, D]")
     classify.set_defaults(run=_classify)
     embed.set_defaults(run=_embed)
+    add_search_verbs(verbs)
     add_shard_verbs(verbs)
     options = parser.parse_args(arguments)
     try:
@@ -69,6 +71,7 @@ def main(arguments=None):
         BadClipError,
         CheckpointError,
         DownloadError,
+        ImportError,  # of a package that only some verbs need
         OSError,
         ValueError,
     ) as error:

@@ -12,7 +12,7 @@ from speechbrain_clap.dataio.shard_packing import pack, verify
 
 
 def add_shard_verbs(verbs):
-    """Adds `pack`, `index` and `verify` to the command.
+    """Adds `pack`, `index-shards` and `verify` to the command.
 
     Arguments
     ---------
@@ -52,7 +52,8 @@ def add_shard_verbs(verbs):
     )
     make.set_defaults(run=_pack)
     index = verbs.add_parser(
-        "index", help="make the index of WebDataset tars that others wrote"
+        "index-shards",
+        help="make the index of WebDataset tars that others wrote",
     )
     index.add_argument("folder", help="holds the tars; gets index.json")
     index.set_defaults(run=_index)

@@ -36,8 +36,8 @@ SOUNDS = {
     *(f".{name.lower()}" for name in soundfile.available_formats()),
 }
 HOW_TO_INDEX = (
-    "sbclap pack makes shards of a manifest, sbclap index makes the index of "
-    "tars that others wrote"
+    "sbclap pack makes shards of a manifest, sbclap index-shards makes the "
+    "index of tars that others wrote"
 )
 
 

@@ -27,6 +27,7 @@ from speechbrain_clap.dataio.shard_index import (
     read_index,
     write_index,
 )
+from speechbrain_clap.utils.digest import sha256
 from speechbrain_clap.utils.files import atomic_write
 
 logger = get_logger(__name__)
@@ -34,7 +35,6 @@ logger = get_logger(__name__)
 CHECKSUMS = "checksums.sha256"
 JOURNAL = "packing.jsonl"  # the shards that are finished, while packing
 END = bytes(2 * tarfile.BLOCKSIZE)  # of every tar
-READ = 1 << 20  # bytes hashed at once
 
 
 def pack(
@@ -182,7 +182,7 @@ def verify(folder):
                 f"has {path.stat().st_size} bytes, and the index says "
                 f"{shards[name]}"
             )
-        elif (found := _sha256(path)) != digest:
+        elif (found := sha256(path)) != digest:
             problems[name] = f"has the sha256 {found}, expected {digest}"
     return problems
 
@@ -203,14 +203,6 @@ def _read_checksums(path):
             )
         expected[match[2]] = match[1]
     return expected
-
-
-def _sha256(path):
-    digest = hashlib.sha256()  # Python 3.10 has no file_digest
-    with open(path, "rb") as stream:
-        while block := stream.read(READ):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _hash_of(rows, shard_megabytes, prefix):

@@ -78,8 +78,8 @@ def page(title, kind, sounds, tiles, sections):
         What was evaluated, plain text.
     kind : str
         What sort of evaluation it is, plain text.
-    sounds : str
-        "real" or "made-up": which banner it carries.
+    sounds : str or None
+        "real" or "made-up": which banner it carries. None: no banner.
     tiles : list of tuple of str
         Headline numbers, each with the words under it, plain text.
     sections : list of str
@@ -101,6 +101,9 @@ def page(title, kind, sounds, tiles, sections):
         f"<span>{html.escape(words)}</span></div>\n"
         for number, words in tiles
     )
+    banner = ""
+    if sounds is not None:
+        banner = f'<p class="banner {sounds}">{BANNERS[sounds]}</p>\n'
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, '
@@ -108,7 +111,7 @@ def page(title, kind, sounds, tiles, sections):
         f"<title>{html.escape(title)}</title>\n<style>{CSS}</style>\n</head>\n"
         f"<body>\n<main>\n<h1>{html.escape(title)}</h1>\n"
         f'<p class="kind">{html.escape(kind)}</p>\n'
-        f'<p class="banner {sounds}">{BANNERS[sounds]}</p>\n'
+        f"{banner}"
         f'<div class="tiles">\n{numbers}</div>\n'
         + "".join(sections)
         + "</main>\n</body>\n</html>\n"

@@ -9,14 +9,10 @@ import pathlib
 import torch
 from speechbrain.utils.distributed import if_main_process
 
+from speechbrain_clap.dataio.clips import PADDINGS
 from speechbrain_clap.evaluation.retrieval import write_retrieval
-from speechbrain_clap.evaluation.zero_shot import sha256, write_zero_shot
-
-FILL = {
-    "zero": "silence at the end",
-    "repeat": "repetition",
-    "repeat-zero": "whole repetitions, then silence,",
-}
+from speechbrain_clap.evaluation.zero_shot import write_zero_shot
+from speechbrain_clap.utils.digest import sha256
 
 
 def evaluate_pairs(brain, hparams, tests, sounds, facts, export):
@@ -48,7 +44,7 @@ def evaluate_pairs(brain, hparams, tests, sounds, facts, export):
     protocol = {
         "crop": (
             f"{training['clip_seconds']:g} s: the centre of longer clips, "
-            f"{FILL[training['padding']]} for shorter ones"
+            f"{PADDINGS[training['padding']]} for shorter ones"
         ),
         "pooling": "one embedding per clip",
         **facts,

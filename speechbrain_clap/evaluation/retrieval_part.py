@@ -18,7 +18,7 @@ from speechbrain_clap.dataio.manifest import read_manifest
 from speechbrain_clap.dataio.pairs import ClipPairs, ManifestPairs
 from speechbrain_clap.dataio.segments import SegmentReader
 from speechbrain_clap.evaluation.retrieval import write_retrieval
-from speechbrain_clap.evaluation.zero_shot import sha256
+from speechbrain_clap.utils.digest import sha256
 
 logger = get_logger(__name__)
 

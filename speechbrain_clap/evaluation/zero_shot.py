@@ -5,7 +5,6 @@ Authors
 """
 
 import csv
-import hashlib
 import pathlib
 
 import torch
@@ -14,38 +13,10 @@ from speechbrain.utils.logger import get_logger
 
 from speechbrain_clap.evaluation.report import write_report
 from speechbrain_clap.metrics.classification import classification_scores
-from speechbrain_clap.models.export import export_clap
-from speechbrain_clap.utils.distributed import unwrap
+from speechbrain_clap.utils.digest import sha256
 from speechbrain_clap.utils.files import atomic_write, write_json
 
 logger = get_logger(__name__)
-
-
-def sha256(path):
-    """The hash that names a file's content.
-
-    Arguments
-    ---------
-    path : str or pathlib.Path
-        The file.
-
-    Returns
-    -------
-    str
-        64 hexadecimal digits.
-
-    Example
-    -------
-    >>> path = getfixture("tmp_path") / "a"
-    >>> _ = path.write_text("")
-    >>> sha256(path)[:8]
-    'e3b0c442'
-    """
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def write_zero_shot(
@@ -161,7 +132,9 @@ def write_zero_shot(
     return metrics
 
 
-def evaluate_fold(brain, data, output_folder, hparams_file, overrides):
+def evaluate_fold(
+    brain, data, output_folder, export, facts=None, optimistic=None
+):
     """Writes the model's folder, then what the test fold shows of it.
 
     Arguments
@@ -172,10 +145,13 @@ def evaluate_fold(brain, data, output_folder, hparams_file, overrides):
         The fold.
     output_folder : str
         Gets `model/`, `metrics.json`, `report.html` and pictures.
-    hparams_file : str
-        The YAML of the experiment.
-    overrides : dict
-        Changes to it.
+    export : callable
+        Takes a folder and facts, writes the model there.
+    facts : dict or None
+        What else the protocol is to say.
+    optimistic : dict or None
+        `rule`, `value` and `epoch` of another choice of the epoch, one that
+        looked at the test fold: it is told beside the result, never as it.
 
     Returns
     -------
@@ -185,24 +161,17 @@ def evaluate_fold(brain, data, output_folder, hparams_file, overrides):
     if not if_main_process():
         ddp_barrier()
         return None
-    checkpoint = brain.evaluated
+    checkpoint = f"{output_folder}/model/{brain.model_name}.ckpt"
     protocol = {
         "templates": list(brain.hparams.templates),
         "crop": data.policy_in_words(),
         "pooling": "one embedding per clip",
-        "train_clips": len(data.train),
+        "train_clips": len(data.train) if brain.evaluated else 0,
         "valid_fold": data.report["valid_fold"],
         "leaks_left_out": data.report["leaks"],
-        "epoch": checkpoint.meta["epoch"],
-        "epoch_choice": (
-            "the schedule was fixed beforehand and its last epoch is tested; "
-            "there is no validation fold"
-            if data.valid is None
-            else f"the epoch with the best {brain.hparams.selection} "
-            f"({brain.hparams.epoch_counter.direction}) on the validation "
-            f"fold {data.report['valid_fold']}"
-        ),
-        "checkpoint": f"{output_folder}/model/clap.ckpt",
+        **_epoch(brain, data),
+        **(facts or {}),
+        "checkpoint": checkpoint,
     }
     metrics_of = {
         "dataset": data.report["dataset"],
@@ -210,18 +179,20 @@ def evaluate_fold(brain, data, output_folder, hparams_file, overrides):
         "fold": data.test_fold,
         "sounds": data.report["sounds"],
     }
-    model = export_clap(
-        f"{output_folder}/model",
-        hparams_file,
-        overrides,
-        unwrap(brain.modules.clap),
-        data.class_names,
-        {**metrics_of, **protocol},
-    )
-    protocol["checkpoint_sha256"] = sha256(model / "clap.ckpt")
+    export(f"{output_folder}/model", {**metrics_of, **protocol})
+    protocol["checkpoint_sha256"] = sha256(checkpoint)
     ids = [data.file_names[name] for name in brain.ids]
     # Beside the clips that preparation left out, any that broke since.
     lost = 0 if brain.debug else len(data.test) - len(ids)
+    description = {
+        **metrics_of,
+        "skipped": data.report["skipped_test"] + lost,
+    }
+    if optimistic:
+        description["optimistic"] = optimistic
+        protocol[optimistic["rule"]] = (
+            f"{100 * optimistic['value']:.1f} %, epoch {optimistic['epoch']}"
+        )
     metrics = write_zero_shot(
         output_folder,
         ids,
@@ -229,8 +200,26 @@ def evaluate_fold(brain, data, output_folder, hparams_file, overrides):
         torch.cat(brain.audio_embeddings),
         brain.class_embeddings.cpu(),
         data.class_names,
-        {**metrics_of, "skipped": data.report["skipped_test"] + lost},
+        description,
         protocol,
     )
     ddp_barrier()
     return metrics
+
+
+def _epoch(brain, data):
+    """Which epoch is tested, and why."""
+    if brain.evaluated is None:
+        return {"epoch": 0, "epoch_choice": "none: not trained on this set"}
+    if data.valid is None:
+        choice = (
+            "the schedule was fixed beforehand and its last epoch is tested; "
+            "there is no validation fold"
+        )
+    else:
+        choice = (
+            f"the epoch with the best {brain.hparams.selection} "
+            f"({brain.hparams.epoch_counter.direction}) on the validation "
+            f"fold {data.report['valid_fold']}"
+        )
+    return {"epoch": brain.evaluated.meta["epoch"], "epoch_choice": choice}

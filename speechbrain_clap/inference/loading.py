@@ -1,4 +1,4 @@
-"""One name for any CLAP: a folder of a training, or published weights.
+"""One name for any model: a folder of a training, or published weights.
 
 Authors
  * The speechbrain_clap team 2026
@@ -9,7 +9,9 @@ import pathlib
 from speechbrain.utils.distributed import infer_device
 
 from speechbrain_clap.checkpoints import FAMILIES
+from speechbrain_clap.inference.audioclip import AudioCLIP
 from speechbrain_clap.inference.clap import CLAP
+from speechbrain_clap.inference.query_modifier import QueryModifierRetrieval
 from speechbrain_clap.utils.hparams import HparamsError
 
 
@@ -58,3 +60,42 @@ def load_clap(model, weights=None, device=None):
             "expected a name of published weights, or no weights"
         )
     return CLAP.from_hparams(source=model, run_opts={"device": device})
+
+
+def load_embedder(model, weights=None, device=None):
+    """Loads whatever embeds sounds and texts.
+
+    Arguments
+    ---------
+    model : str
+        As for `load_clap`; or the folder of an AudioCLIP or a text
+        query-modifier; or "audioclip".
+    weights : str or None
+        As for `load_clap`.
+    device : str or None
+        Where to compute; None takes a GPU if there is one.
+
+    Returns
+    -------
+    speechbrain_clap.inference.embedder.SoundEmbedder
+        In eval mode.
+
+    Raises
+    ------
+    FileNotFoundError
+        If `model` is neither a folder nor a name.
+
+    Example
+    -------
+    >>> folder = getfixture("tiny_clap_folder")
+    >>> type(load_embedder(folder, device="cpu")).__name__
+    'CLAP'
+    """
+    device = infer_device() if device is None else device
+    for kind in (QueryModifierRetrieval, AudioCLIP):
+        name = kind.MODULES_NEEDED[0]
+        if pathlib.Path(model, f"{name}.ckpt").is_file():
+            return kind.from_hparams(source=model, run_opts={"device": device})
+    if model == "audioclip":
+        return AudioCLIP.from_published(weights, device=device)
+    return load_clap(model, weights, device)

@@ -1,4 +1,4 @@
-"""A hash that names the weights of a network.
+"""Hashes that name the weights of a network, or the content of a file.
 
 Authors
  * The speechbrain_clap team 2026
@@ -38,4 +38,31 @@ def weights_digest(module):
             # As bytes: numpy has no bfloat16.
             value = value.detach().cpu().contiguous().reshape(-1)
             digest.update(value.view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def sha256(path):
+    """The hash that names a file's content.
+
+    Arguments
+    ---------
+    path : str or pathlib.Path
+        The file.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+
+    Example
+    -------
+    >>> path = getfixture("tmp_path") / "a"
+    >>> _ = path.write_text("")
+    >>> sha256(path)[:8]
+    'e3b0c442'
+    """
+    digest = hashlib.sha256()  # Python 3.10 has no file_digest
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
     return digest.hexdigest()

@@ -200,6 +200,7 @@ def _plain(mapping):
 FREE_KEYS = {
     "cache_megabytes",
     "download",
+    "features_folder",
     "manifest_folder",
     "num_workers",
     "output_folder",

@@ -30,8 +30,8 @@ def test_pack_verify_and_index(tmp_path, capsys):
     (folder / "shard-000000.tar").write_bytes(b"")
     assert main(["verify", str(folder)]) == 1
     assert "sbclap: shard-000000.tar: has 0 bytes" in capsys.readouterr().err
-    assert main(["index", str(folder)]) == 1
+    assert main(["index-shards", str(folder)]) == 1
     assert "pack wrote it" in capsys.readouterr().err
     (folder / "index.json").unlink()
-    assert main(["index", str(folder)]) == 0
+    assert main(["index-shards", str(folder)]) == 0
     assert capsys.readouterr().out == "1 clips in 1 shards, 1 left out\n"
