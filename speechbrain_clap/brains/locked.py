@@ -9,14 +9,21 @@ Authors
 
 import hashlib
 import json
+import os
 import pathlib
 
 import numpy
 import torch
+from speechbrain.utils.checkpoints import (
+    mark_as_loader,
+    mark_as_saver,
+    register_checkpoint_hooks,
+)
 from speechbrain.utils.distributed import ddp_barrier, run_on_main
 from speechbrain.utils.logger import get_logger
 from tqdm import tqdm
 
+from speechbrain_clap.dataio.folds import DataError
 from speechbrain_clap.dataio.pairs import PairDataset
 from speechbrain_clap.utils.digest import weights_digest
 from speechbrain_clap.utils.distributed import rank, ranks, unwrap
@@ -78,9 +85,6 @@ class LockedPairs(PairDataset):
 def cache_locked_audio(brain, sources, clips_of, loader, folder, seed):
     """Embeds the training clips by the locked tower, or finds that it has.
 
-    The ranks share the work; a run that was killed goes on where it was. The
-    files tell what made them: other weights, clips or lengths begin anew.
-
     Arguments
     ---------
     brain : speechbrain.Brain
@@ -88,12 +92,11 @@ def cache_locked_audio(brain, sources, clips_of, loader, folder, seed):
     sources : list
         Sources of pairs.
     clips_of : callable
-        From a source to a data set of its clips, all of one length, such as
-        ``speechbrain_clap.dataio.pairs.ClipPairs`` with a policy.
+        As for `cache_audio`.
     loader : dict
         Options of the loaders of these.
     folder : str or pathlib.Path
-        Gets `<set>.features`, `<set>.done` and `<set>.json`.
+        As for `cache_audio`.
     seed : int
         Of the captions' draw.
 
@@ -102,18 +105,46 @@ def cache_locked_audio(brain, sources, clips_of, loader, folder, seed):
     LockedPairs
         To train on.
     """
-    encoder = unwrap(brain.modules.clap).audio_encoder.eval()
+    encoder = unwrap(brain.modules.clap).audio_encoder
+    features = cache_audio(brain, encoder, sources, clips_of, loader, folder)
+    return LockedPairs(sources, features, seed)
+
+
+def cache_audio(brain, encoder, sources, clips_of, loader, folder):
+    """Embeds sounds by a locked encoder, or finds that this was done.
+
+    The ranks share the work; a run that was killed goes on where it was. The
+    files tell what made them: other weights, clips or lengths begin anew.
+
+    Arguments
+    ---------
+    brain : speechbrain.Brain
+        Whose device and precision are used.
+    encoder : torch.nn.Module
+        Locked, on that device.
+    sources : list
+        Sources of clips, such as ``speechbrain_clap.dataio.pairs.FileRows``.
+    clips_of : callable
+        From a source to a data set of its clips, all of one length, such as
+        ``speechbrain_clap.dataio.pairs.ClipPairs`` with a policy.
+    loader : dict
+        Options of the loaders of these.
+    folder : str or pathlib.Path
+        Gets `<set>.features`, `<set>.done` and `<set>.json`.
+
+    Returns
+    -------
+    list of numpy.memmap
+        One for each source, float32, [clips, Da]; NaN for a bad clip.
+    """
+    encoder = encoder.eval()
     weights = weights_digest(encoder)
     features = []
     for source in sources:
         store = _Store(folder, source, encoder.embedding_dim)
         clips = clips_of(source)
-        made_by = {
-            "weights": weights,
-            "clips": hashlib.sha256("\n".join(source.ids).encode()).hexdigest(),
-            "policy": clips.policy,
-        }
-        run_on_main(store.begin, args=[made_by])
+        made_by = {"weights": weights, "policy": clips.policy}
+        run_on_main(store.begin, args=[source, made_by])
         values, done = store.open()
         mine = [i for i in range(rank(), len(source), ranks()) if not done[i]]
         batches = torch.utils.data.DataLoader(
@@ -139,7 +170,91 @@ def cache_locked_audio(brain, sources, clips_of, loader, folder, seed):
         done.flush()
         ddp_barrier()
         features.append(store.open()[0])
-    return LockedPairs(sources, features, seed)
+    return features
+
+
+@register_checkpoint_hooks
+class UnlockedParts:
+    """What a checkpoint holds of a model whose towers may be locked.
+
+    A locked tower is not written at every epoch: it is what it was. Its
+    digest is, so that another one in its place is refused.
+
+    Arguments
+    ---------
+    model : speechbrain_clap.models.two_towers.TwoTowers
+        Its towers locked already.
+
+    Example
+    -------
+    >>> from speechbrain_clap.inference import CLAP
+    >>> clap = CLAP.from_hparams(source=getfixture("tiny_clap_folder"))
+    >>> clap.model.lock("audio")
+    >>> path = getfixture("tmp_path") / "clap.ckpt"
+    >>> UnlockedParts(clap.model).save(path)
+    >>> state = torch.load(path, weights_only=True)["state"]
+    >>> any(key.startswith("audio_encoder.") for key in state)
+    False
+    """
+
+    def __init__(self, model):
+        self.model = model
+        self.locked = {
+            f"{tower}_encoder": weights_digest(
+                model.get_submodule(f"{tower}_encoder")
+            )
+            for tower in sorted(model.locked)
+        }
+
+    def _is_locked(self, key):
+        return key.split(".", 1)[0] in self.locked
+
+    @mark_as_saver
+    def save(self, path):
+        """Saves what is learnt.
+
+        Arguments
+        ---------
+        path : str
+            The file.
+        """
+        state = {
+            key: value
+            for key, value in self.model.state_dict().items()
+            if not self._is_locked(key)
+        }
+        torch.save({"state": state, "locked": self.locked}, path)
+
+    @mark_as_loader
+    def load(self, path, end_of_epoch=False):
+        """Recovers it.
+
+        Arguments
+        ---------
+        path : str
+            The file.
+        end_of_epoch : bool
+            Not used.
+
+        Raises
+        ------
+        DataError
+            If it was learnt beside other towers.
+        """
+        del end_of_epoch
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        if saved["locked"] != self.locked:
+            raise DataError(
+                f"{path}: was learnt beside other locked towers than those "
+                "there are now; give the same locked towers and weights, or "
+                "another output_folder"
+            )
+        locked = {
+            key: value
+            for key, value in self.model.state_dict().items()
+            if self._is_locked(key)
+        }
+        self.model.load_state_dict({**locked, **saved["state"]})
 
 
 class _Store:
@@ -152,8 +267,9 @@ class _Store:
         self.done = folder / f"{source.name}.done"
         self.shape = (len(source), dim)
 
-    def begin(self, made_by):
+    def begin(self, source, made_by):
         """Makes empty files, unless those there were made by the same."""
+        made_by = {**made_by, "clips": _listing(source)}
         if self.made_by.is_file():
             if json.loads(self.made_by.read_text("utf-8")) == made_by:
                 return
@@ -171,3 +287,15 @@ class _Store:
             numpy.memmap(self.features, "float32", "r+", shape=self.shape),
             numpy.memmap(self.done, "uint8", "r+", shape=self.shape[:1]),
         )
+
+
+def _listing(source):
+    """Digest of the clips: their names, and their files' sizes and times."""
+    digest = hashlib.sha256()
+    for i, name in enumerate(source.ids):
+        digest.update(f"{name}\n{source.span(i)}\n".encode())
+        file = source.file(i)
+        if isinstance(file, (str, os.PathLike)) and os.path.exists(file):
+            found = os.stat(file)
+            digest.update(f"{found.st_size} {found.st_mtime_ns}\n".encode())
+    return digest.hexdigest()

@@ -15,25 +15,28 @@ from speechbrain_clap.checkpoints.reading import CheckpointError
 logger = get_logger(__name__)
 
 MODEL_FILE = "clap.ckpt"  # as speechbrain_clap.models.export writes it
+AUDIO_FILES = (MODEL_FILE, "query_modifier.ckpt")
 SHOWN = 5  # keys named in a message
 
 
-def start_from(clap, source=None, family=None):
-    """Fills a CLAP with the weights of a model of the same towers.
+def start_from(clap, source=None, family=None, file=MODEL_FILE):
+    """Fills a model with the weights of one of the same towers.
 
     What the other model has beside the two towers and their projections, such
     as a tagging head, is left out and named in the log.
 
     Arguments
     ---------
-    clap : speechbrain_clap.models.clap.CLAP
-        To be filled.
+    clap : torch.nn.Module
+        To be filled, such as a ``speechbrain_clap.models.clap.CLAP``.
     source : str, pathlib.Path, dict or None
         With a family, as for
         ``speechbrain_clap.checkpoints.load_published``; without one the
         folder `model/` of a finished training.
     family : str or None
         Of published weights, such as "msclap_2023".
+    file : str
+        The weights in the folder of a finished training.
 
     Raises
     ------
@@ -49,19 +52,69 @@ def start_from(clap, source=None, family=None):
     >>> clap = copy.deepcopy(CLAP.from_hparams(source=folder).mods.clap)
     >>> start_from(clap, folder)
     """
+    name, state = _read("start_from", source, family, (file,))
+    _fill(clap, state, "start_from", name)
+    logger.info("Training starts from the weights of %s", name)
+
+
+def start_audio_from(encoder, source=None, family=None):
+    """Fills an audio encoder with one that was trained or published.
+
+    Arguments
+    ---------
+    encoder : torch.nn.Module
+        To be filled; what the other one has beside it is not used.
+    source : str, pathlib.Path, dict or None
+        With a family, as for
+        ``speechbrain_clap.checkpoints.load_published``; without one the
+        folder `model/` of a finished training, whose audio encoder is taken.
+    family : str or None
+        Of published weights, such as "vggish".
+
+    Raises
+    ------
+    CheckpointError
+        If the folder holds no model, or parts of the encoder find no weights
+        of their shape: the message names them.
+
+    Example
+    -------
+    >>> import copy
+    >>> from speechbrain_clap.inference import CLAP
+    >>> folder = getfixture("tiny_clap_folder")
+    >>> clap = CLAP.from_hparams(source=folder).model
+    >>> start_audio_from(copy.deepcopy(clap.audio_encoder), folder)
+    """
+    name, state = _read("audio_encoder_from", source, family, AUDIO_FILES)
+    prefix = "audio_encoder."
+    state = {
+        key.removeprefix(prefix): value
+        for key, value in state.items()
+        if key.startswith(prefix) or family is not None
+    }
+    _fill(encoder, state, "audio_encoder_from", name)
+    logger.info("The audio encoder has the weights of %s", name)
+
+
+def _read(option, source, family, files):
+    """Name and state dict of published weights, or of a model's folder."""
     if family is not None:
-        name = f"{family} ({source})" if source is not None else family
         state = load_published(family, source, prefer="ours").net.state_dict()
-    else:
-        name = pathlib.Path(source) / MODEL_FILE
-        if not name.is_file():
-            raise CheckpointError(
-                f"start_from: {source} holds no {MODEL_FILE}; expected the "
-                "folder model/ of a finished training, or with start_family "
-                "a file of published weights"
-            )
-        state = torch.load(name, map_location="cpu", weights_only=True)
-    wanted = clap.state_dict()
+        return family if source is None else f"{family} ({source})", state
+    for file in files:
+        path = pathlib.Path(source) / file
+        if path.is_file():
+            return path, torch.load(path, map_location="cpu", weights_only=True)
+    raise CheckpointError(
+        f"{option}: {source} holds no {' or '.join(files)}; expected the "
+        "folder model/ of a finished training, or with a family a file of "
+        "published weights"
+    )
+
+
+def _fill(module, state, option, name):
+    """Gives a module its part of a state dict, or says what is missing."""
+    wanted = module.state_dict()
     unfit = [
         key
         for key, value in wanted.items()
@@ -71,7 +124,7 @@ def start_from(clap, source=None, family=None):
     if unfit:
         shown = ", ".join(unfit[:SHOWN])
         raise CheckpointError(
-            f"start_from: {name} has no weights for {len(unfit)} of the "
+            f"{option}: {name} has no weights for {len(unfit)} of the "
             f"{len(wanted)} parts of this model, such as {shown}: the YAML "
             "must have the same towers and sizes"
         )
@@ -82,5 +135,4 @@ def start_from(clap, source=None, family=None):
             len(rest),
             ", ".join(rest[:SHOWN]),
         )
-    clap.load_state_dict({key: state[key] for key in wanted})
-    logger.info("Training starts from the weights of %s", name)
+    module.load_state_dict({key: state[key] for key in wanted})

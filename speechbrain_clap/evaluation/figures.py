@@ -1,25 +1,29 @@
 """Pictures of an evaluation, drawn to PNG bytes.
 
-Everything is drawn with matplotlib's object interface (no pyplot, no window,
-no global state), in matplotlib's own default style whatever the user's is, and
-without date or version in the file: the same numbers give the same bytes.
+The same numbers give the same bytes, whatever the user's settings are.
 
 Authors
  * The speechbrain_clap team 2026
 """
 
 import colorsys
-import io
 
 import numpy as np
 
+from speechbrain_clap.evaluation.canvas import (
+    GREY,
+    INK,
+    new_figure,
+    style,
+    to_png,
+)
 from speechbrain_clap.metrics.classification import wilson_interval
 
 # Above this many classes their names are no longer written on the axes.
 MAX_NAMED = 120
 # Above this many classes the confusion matrix shows no counts.
 MAX_ANNOTATED = 15
-BLUE, GREY, INK = "#3b6fb6", "#9aa3ad", "#22272e"
+BLUE = "#3b6fb6"
 MARKERS = "os^DvP"
 
 
@@ -50,8 +54,8 @@ def confusion_png(confusion, class_names):
     share = np.full(confusion.shape, np.nan)
     np.divide(confusion, clips, out=share, where=clips > 0)
     side = float(np.clip(2.6 + 0.45 * count, 4.2, 11.0))
-    with _style():
-        figure, axes = _new_figure(side + 0.8, side)
+    with style():
+        figure, axes = new_figure(side + 0.8, side)
         image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
         bar = figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02)
         bar.set_label("share of the true class")
@@ -77,7 +81,7 @@ def confusion_png(confusion, class_names):
                         fontsize=9,
                         color="white" if share[row, column] > 0.55 else INK,
                     )
-        return _to_png(figure)
+        return to_png(figure)
 
 
 def per_class_png(confusion, class_names):
@@ -107,9 +111,9 @@ def per_class_png(confusion, class_names):
     share = np.full(len(right), -1.0)
     np.divide(right, clips, out=share, where=clips > 0)
     order = sorted(range(len(right)), key=lambda c: (-share[c], -clips[c]))
-    with _style():
+    with style():
         height = min(1.2 + 0.22 * len(order), 28)
-        figure, axes = _new_figure(8, height)
+        figure, axes = new_figure(8, height)
         for place, number in enumerate(order):
             if not clips[number]:
                 axes.text(
@@ -125,7 +129,7 @@ def per_class_png(confusion, class_names):
         if len(order) <= MAX_NAMED:
             names = [f"{shorten(class_names[c])} ({clips[c]})" for c in order]
             axes.set_yticks(range(len(order)), names, fontsize=8)
-        return _to_png(figure)
+        return to_png(figure)
 
 
 def folds_png(folds, mean):
@@ -148,8 +152,8 @@ def folds_png(folds, mean):
     >>> folds_png([{"fold": 1, "value": 0.5, "clips": 4}], 0.5)[1:4]
     b'PNG'
     """
-    with _style():
-        figure, axes = _new_figure(max(4.5, 1.5 + 0.7 * len(folds)), 3.6)
+    with style():
+        figure, axes = new_figure(max(4.5, 1.5 + 0.7 * len(folds)), 3.6)
         for place, fold in enumerate(folds):
             right = round(fold["value"] * fold["clips"])
             _bar(axes.bar, place, fold["value"], right, fold["clips"])
@@ -168,7 +172,7 @@ def folds_png(folds, mean):
         axes.set_ylabel("accuracy, with 95 % interval")
         axes.set_ylim(0, 1)
         axes.yaxis.grid(True, color="#e3e6ea")
-        return _to_png(figure)
+        return to_png(figure)
 
 
 def embeddings_png(audio_points, text_points, targets, class_names):
@@ -199,8 +203,8 @@ def embeddings_png(audio_points, text_points, targets, class_names):
     count = len(class_names)
     columns = 5 if count <= 60 else 6
     rows = -(-count // columns)
-    with _style():
-        figure, axes = _new_figure(10, min(7.6 + 0.19 * rows, 40))
+    with style():
+        figure, axes = new_figure(10, min(7.6 + 0.19 * rows, 40))
         named = []
         for number in range(count):
             colour = class_colour(number, count)
@@ -242,7 +246,7 @@ def embeddings_png(audio_points, text_points, targets, class_names):
             mark.set_markersize(6)
         if count <= 60:
             _name_stars(figure, axes, text_points, audio_points, class_names)
-        return _to_png(figure)
+        return to_png(figure)
 
 
 def class_colour(number, count):
@@ -294,39 +298,6 @@ def shorten(name, limit=28):
     """
     name = " ".join(str(name).split())
     return name if len(name) <= limit else name[: limit - 1].rstrip() + "…"
-
-
-def _style():
-    """The context that everything is drawn in."""
-    import matplotlib.style
-
-    # A class name with two dollar signs is a name, not a formula.
-    plain = {
-        "text.parse_math": False,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.edgecolor": GREY,
-        "axes.axisbelow": True,
-    }
-    return matplotlib.style.context(["default", plain])
-
-
-def _new_figure(width, height):
-    """A white figure of that many inches, and its axes."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), dpi=130, layout="constrained")
-    FigureCanvasAgg(figure)
-    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)
-    return figure, figure.add_subplot()
-
-
-def _to_png(figure):
-    """The bytes of the figure, the same for the same figure."""
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", metadata={"Software": None})
-    return stream.getvalue()
 
 
 def _bar(draw, place, value, right, clips):

@@ -19,7 +19,12 @@ from speechbrain_clap.dataio.audio import BadClipError
 from speechbrain_clap.dataio.download import DownloadError
 from speechbrain_clap.dataio.folds import DataError
 from speechbrain_clap.dataio.manifest import ManifestError
-from speechbrain_clap.utils.hparams import HparamsError, into_fragments
+from speechbrain_clap.utils.hparams import (
+    HparamsError,
+    check_same_experiment,
+    into_fragments,
+    load_hparams,
+)
 
 logger = get_logger(__name__)
 
@@ -106,6 +111,41 @@ def run_recipe(run, arguments):
     """
     with told_in_one_line():
         run(*parse(arguments))
+
+
+def load_experiment(hparams_file, run_opts, overrides):
+    """Loads the YAML, unless its output folder holds another experiment.
+
+    Arguments
+    ---------
+    hparams_file : str
+        The YAML of the experiment.
+    run_opts : dict
+        SpeechBrain's run options.
+    overrides : dict
+        Changes to the YAML.
+
+    Returns
+    -------
+    dict
+        The hyperparameters, with the objects made.
+
+    Raises
+    ------
+    HparamsError
+        If a key is none, or the folder holds another experiment.
+
+    Example
+    -------
+    >>> load_experiment("no.yaml", {}, {})
+    Traceback (most recent call last):
+    ...
+    speechbrain_clap.utils.hparams.HparamsError: no.yaml: there is no such ...
+    """
+    hparams = load_hparams(hparams_file, overrides)
+    if not run_opts.get("test_only"):
+        check_same_experiment(hparams["output_folder"], hparams_file, overrides)
+    return hparams
 
 
 def run_step(start, yaml, folder, done, options, run_options):

@@ -12,11 +12,10 @@ import math
 import torch
 from torch.nn.functional import normalize
 
-from speechbrain_clap.models.listening import ListeningModel
-from speechbrain_clap.utils.prompts import fill_template
+from speechbrain_clap.models.two_towers import TwoTowers
 
 
-class CLAP(ListeningModel):
+class CLAP(TwoTowers):
     """Two towers, two projections and one temperature.
 
     Arguments
@@ -67,12 +66,9 @@ class CLAP(ListeningModel):
         max_scale=100.0,
         initial_bias=None,
     ):
-        super().__init__()
-        self.locked = set()
-        self.audio_encoder = audio_encoder
-        self.text_encoder = text_encoder
-        self.audio_projection = audio_projection
-        self.text_projection = text_projection
+        super().__init__(
+            audio_encoder, text_encoder, audio_projection, text_projection
+        )
         self.max_scale = max_scale
         self.logit_scale = torch.nn.Parameter(
             torch.tensor(math.log(1.0 / initial_temperature))
@@ -82,49 +78,6 @@ class CLAP(ListeningModel):
             self.logit_bias = torch.nn.Parameter(
                 torch.tensor(float(initial_bias))
             )
-
-    def lock(self, tower):
-        """Freezes one tower but not its projection, for good.
-
-        "LiT: Zero-Shot Transfer with Locked-image text Tuning", Zhai et al.
-        2021, https://arxiv.org/abs/2111.07991.
-
-        Arguments
-        ---------
-        tower : str
-            "audio" or "text".
-
-        Raises
-        ------
-        ValueError
-            If there is no such tower.
-        """
-        if tower not in ("audio", "text"):
-            raise ValueError(f"tower is '{tower}', expected 'audio' or 'text'")
-        self.locked.add(tower)
-        if tower == "text":
-            self.text_encoder.freeze()  # and remembers what it encoded
-        else:
-            self.audio_encoder.requires_grad_(False)
-            self.audio_encoder.eval()
-
-    def train(self, mode=True):
-        """Sets training mode, except that a locked tower stays in eval mode.
-
-        Arguments
-        ---------
-        mode : bool
-            True for training.
-
-        Returns
-        -------
-        CLAP
-            Itself.
-        """
-        super().train(mode)
-        if "audio" in self.locked:
-            self.audio_encoder.eval()
-        return self
 
     def forward(self, wavs=None, texts=None, lens=None, features=None):
         """Embeds sounds and texts, for training.
@@ -196,28 +149,6 @@ class CLAP(ListeningModel):
         """
         x = self.text_projection(self.text_encoder.encode(texts))
         return normalize(x.float(), dim=-1)
-
-    def encode_classes(self, labels, templates):
-        """Embeds class names through prompts.
-
-        Arguments
-        ---------
-        labels : list of str
-            Class names; underscores become spaces.
-        templates : list of str
-            Each holds "{}" where the name goes. The embeddings of several
-            templates are averaged.
-
-        Returns
-        -------
-        torch.Tensor
-            L2-normalised, float32, [len(labels), D].
-        """
-        each = [
-            self.encode_text([fill_template(t, label) for label in labels])
-            for t in templates
-        ]
-        return normalize(torch.stack(each).mean(0), dim=-1)
 
     @torch.no_grad()
     def clamp_scale(self):

@@ -13,7 +13,10 @@ import ruamel.yaml
 import torch
 from hyperpyyaml import resolve_references
 
+from speechbrain_clap.lobes.clip_text import OpenClipText
+from speechbrain_clap.lobes.sentence_text import SentenceEncoder
 from speechbrain_clap.lobes.text import HuggingFaceText
+from speechbrain_clap.lobes.vision import OpenClipVision
 from speechbrain_clap.utils.files import atomic_write
 
 # What is copied from the experiment into the folder, beside the model.
@@ -24,11 +27,6 @@ TEXT_FOLDER = "<the folder>/text"
 
 def export_clap(folder, hparams_file, overrides, clap, class_names, facts):
     """Writes `hyperparams.yaml`, `clap.ckpt` and `model.json`.
-
-    The YAML holds the model's part of the experiment's YAML with all
-    references resolved, in the form that ``CLAP.from_hparams`` reads: it
-    needs neither the recipe nor the data. A language model's configuration
-    and tokenizer are copied to `text/`, so that nothing is downloaded.
 
     Arguments
     ---------
@@ -48,40 +46,107 @@ def export_clap(folder, hparams_file, overrides, clap, class_names, facts):
     Returns
     -------
     pathlib.Path
+        The folder; ``speechbrain_clap.inference.CLAP`` loads it.
+    """
+    return export_model(
+        folder,
+        hparams_file,
+        overrides,
+        {"clap": clap},
+        facts,
+        kept=INFERENCE_KEYS,
+        more={"class_names": class_names},
+        loaded_by="CLAP",
+    )
+
+
+def export_model(
+    folder, hparams_file, overrides, model, facts, kept, more, loaded_by
+):
+    """Writes `hyperparams.yaml`, `<name>.ckpt` and `model.json`.
+
+    The YAML holds the model's part of the experiment's YAML with all
+    references resolved, in the form that SpeechBrain's ``from_hparams``
+    reads: it needs neither the recipe nor the data. A language model's
+    configuration and tokenizer are copied to `text/`, so that nothing is
+    downloaded; of a ``SentenceEncoder`` they come from its package.
+
+    Arguments
+    ---------
+    folder : str or pathlib.Path
+        Where to write.
+    hparams_file : str
+        The experiment's YAML; its key `<name>` makes the model, or that of
+        its key `experiment`.
+    overrides : dict
+        Changes to it.
+    model : dict
+        Its name to the trained model.
+    facts : dict
+        What a user should know of the training, for `model.json`.
+    kept : tuple of str
+        Keys that are copied from the experiment, beside the model.
+    more : dict
+        Keys that are added, of JSON's types.
+    loaded_by : str
+        The class of ``speechbrain_clap.inference`` that loads the folder.
+
+    Returns
+    -------
+    pathlib.Path
         The folder.
     """
     folder = pathlib.Path(folder)
+    [(name, model)] = model.items()
     yaml = ruamel.yaml.YAML()
     with open(hparams_file, encoding="utf-8") as stream:
         tree = yaml.load(resolve_references(stream, overrides))
-    kept = {key: tree[key] for key in INFERENCE_KEYS}
-    kept["clap"] = tree["clap"]
-    if isinstance(clap.text_encoder, HuggingFaceText):
+    while "experiment" in tree:  # a row of a table
+        tree = tree["experiment"]
+    tree = {key: tree[key] for key in (*kept, name)}
+    text_encoder = getattr(model, "text_encoder", None)
+    if isinstance(text_encoder, HuggingFaceText) and not isinstance(
+        text_encoder, SentenceEncoder
+    ):
         text_folder = folder / "text"
         text_folder.mkdir(parents=True, exist_ok=True)
-        clap.text_encoder.model.config.save_pretrained(text_folder)
-        clap.text_encoder.tokenizer.save_pretrained(text_folder)
-        # Its weights are among those of the whole, in clap.ckpt.
-        of_text = kept["clap"]["text_encoder"]
+        text_encoder.model.config.save_pretrained(text_folder)
+        text_encoder.tokenizer.save_pretrained(text_folder)
+        # Its weights are among those of the whole, in the checkpoint.
+        of_text = tree[name]["text_encoder"]
         of_text["source"] = TEXT_FOLDER
         of_text["pretrained"] = False
-    # Written apart and joined as text: a reference to `clap` has to stay one.
+    for part in ("image_encoder", "text_encoder"):
+        if isinstance(
+            getattr(model, part, None), (OpenClipText, OpenClipVision)
+        ):
+            tree[name][part]["pretrained"] = None  # they are in the checkpoint
+    # Written apart and joined as text: a reference to the model has to stay.
     body = io.StringIO()
-    yaml.dump(kept, body)
-    names = json.dumps(class_names, ensure_ascii=False)
+    yaml.dump(tree, body)
+    body = "".join(  # without comments, many of them on what is left out
+        line
+        for line in body.getvalue().splitlines(keepends=True)
+        if line.strip() and not line.lstrip().startswith("#")
+    )
+    lines = [
+        f"{key}: {json.dumps(value, ensure_ascii=False)}\n"
+        for key, value in more.items()
+    ]
     text = (
         "# A trained model of speechbrain_clap; load this folder with\n"
-        "# speechbrain_clap.inference.CLAP.from_hparams(source=<folder>)\n"
+        f"# speechbrain_clap.inference.{loaded_by}.from_hparams("
+        "source=<folder>)\n"
         "model_folder: .  # set to this folder as it is loaded\n"
-        f"{body.getvalue().replace(TEXT_FOLDER, '!ref <model_folder>/text')}"
-        f"class_names: {names}\n"
+        f"{body.replace(TEXT_FOLDER, '!ref <model_folder>/text')}"
+        f"{''.join(lines)}"
         "modules:\n"
-        "    clap: !ref <clap>\n"
+        f"    {name}: !ref <{name}>\n"
         "pretrainer: !new:speechbrain.utils.parameter_transfer.Pretrainer\n"
         "    loadables:\n"
-        "        clap: !ref <clap>\n"
+        f"        {name}: !ref <{name}>\n"
     )
-    _write_weights(folder, clap, facts)
+    write_weights(folder, name, model, facts)
     # Last: a folder with this file is whole.
     with atomic_write(folder / "hyperparams.yaml") as temporary:
         temporary.write_text(text, "utf-8")
@@ -122,14 +187,40 @@ def export_like(folder, model_folder, clap, facts):
         shutil.copytree(
             model_folder / "text", folder / "text", dirs_exist_ok=True
         )
-    _write_weights(folder, clap, facts)
+    write_weights(folder, "clap", clap, facts)
     with atomic_write(folder / "hyperparams.yaml") as temporary:
         shutil.copyfile(model_folder / "hyperparams.yaml", temporary)
     return folder
 
 
-def _write_weights(folder, clap, facts):
-    with atomic_write(folder / "clap.ckpt") as temporary:
-        torch.save(clap.state_dict(), temporary)
+def write_weights(folder, name, model, facts):
+    """Writes `<name>.ckpt` and `model.json`, without what makes the model.
+
+    Arguments
+    ---------
+    folder : str or pathlib.Path
+        Where to write.
+    name : str
+        Of the file.
+    model : torch.nn.Module
+        The trained model.
+    facts : dict
+        What a user should know of the training.
+
+    Returns
+    -------
+    pathlib.Path
+        The file of weights.
+
+    Example
+    -------
+    >>> layer = torch.nn.Linear(2, 2)
+    >>> write_weights(getfixture("tmp_path"), "tagger", layer, {}).name
+    'tagger.ckpt'
+    """
+    folder = pathlib.Path(folder)
+    with atomic_write(folder / f"{name}.ckpt") as temporary:
+        torch.save(model.state_dict(), temporary)
     with atomic_write(folder / "model.json") as temporary:
         temporary.write_text(json.dumps(facts, indent=2) + "\n", "utf-8")
+    return folder / f"{name}.ckpt"

@@ -1,10 +1,13 @@
-"""What all models with a sound tower tell of it.
+"""What all models of sounds share: the sounds they take, class names.
 
 Authors
  * The speechbrain_clap team 2026
 """
 
 import torch
+from torch.nn.functional import normalize
+
+from speechbrain_clap.utils.prompts import fill_template
 
 
 class ListeningModel(torch.nn.Module):
@@ -41,3 +44,25 @@ class ListeningModel(torch.nn.Module):
             Seconds.
         """
         return self.audio_encoder.clip_seconds
+
+    def encode_classes(self, labels, templates):
+        """Embeds class names through prompts, where there is ``encode_text``.
+
+        Arguments
+        ---------
+        labels : list of str
+            Class names; underscores become spaces.
+        templates : list of str
+            Each holds "{}" where the name goes. The embeddings of several
+            templates are averaged.
+
+        Returns
+        -------
+        torch.Tensor
+            L2-normalised, float32, [len(labels), D].
+        """
+        each = [
+            self.encode_text([fill_template(t, label) for label in labels])
+            for t in templates
+        ]
+        return normalize(torch.stack(each).mean(0), dim=-1)

@@ -153,3 +153,54 @@ def test_two_ranks_are_one_process(tmp_path):
             assert value.abs().sum() > 0, name
             torch.testing.assert_close(first[name], value)
             torch.testing.assert_close(second[name], value)
+
+
+@pytest.mark.parametrize("weights", [None, torch.arange(1.0, 6.0)])
+def test_items_that_lack_a_modality(weights):
+    """Each pair is over the items that have both, and no others."""
+    given = embeddings("audio", "image", "text")
+    has = torch.tensor([True, False, True, True, False])
+    audio, image, text = given.values()
+    some = None if weights is None else weights[has]
+
+    def mean(x, y, scale, kept, of):
+        each = []
+        for logits in (
+            scale * x[kept] @ y[kept].T,
+            scale * y[kept] @ x[kept].T,
+        ):
+            right = torch.arange(len(logits))
+            each.append(cross_entropy(logits, right, reduction="none"))
+        of = torch.ones(len(each[0])) if of is None else of
+        return sum((of * x).sum() / of.sum() for x in each)
+
+    every = torch.ones(5, dtype=torch.bool)
+    wanted = (
+        mean(audio, image, 3.0, has, some)
+        + mean(audio, text, 7.0, every, weights)
+        + mean(image, text, 1.5, has, some)
+    ) / 6
+    given["image"] = image * has[:, None]
+    found = MultimodalLoss()(given, SCALES, weights, {"image": has})
+    torch.testing.assert_close(found, wanted)
+    # What stands in the rows of the others is no matter.
+    given["image"] = torch.where(has[:, None], image, 9.0)
+    again = MultimodalLoss()(given, SCALES, weights, {"image": has})
+    torch.testing.assert_close(again, found)
+
+
+def test_a_pair_that_no_item_has():
+    """It is no pair: what is left is the loss of sounds and texts."""
+    given = embeddings("audio", "image", "text")
+    none = {"image": torch.zeros(5, dtype=torch.bool)}
+    two = {name: given[name] for name in ("audio", "text")}
+    for loss in MultimodalLoss(), MultimodalLoss(plain_mean=True):
+        found = loss(given, SCALES, present=none)
+        torch.testing.assert_close(found, loss(two, SCALES))
+    for name in ("audio", "text"):
+        none[name] = none["image"]
+    assert MultimodalLoss()(given, SCALES, present=none) == 0
+    with pytest.raises(ValueError, match="4 items have or lack 'image'"):
+        MultimodalLoss()(
+            given, SCALES, present={"image": torch.ones(4, dtype=torch.bool)}
+        )

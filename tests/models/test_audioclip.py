@@ -192,6 +192,106 @@ def test_state_dict_round_trips(model, items):
     assert model.sample_rate == 44100 and model.clip_seconds == 5.0
 
 
+def saved_bytes(model, wavs, images):
+    """What a step keeps for its backward: in all, and of the image tower."""
+    sizes = {"all": 0, "image": 0}
+    inside = []
+
+    def _pack(x):
+        sizes["all"] += x.numel() * x.element_size()
+        if inside:
+            sizes["image"] += x.numel() * x.element_size()
+        return x
+
+    tower = model.image_encoder
+    hooks = [
+        tower.register_forward_pre_hook(lambda *_: inside.append(1)),
+        tower.register_forward_hook(lambda *_: inside.clear()),
+    ]
+    with torch.autograd.graph.saved_tensors_hooks(_pack, lambda x: x):
+        loss = MultimodalLoss()(*model(wavs, images, TEXTS))
+    for hook in hooks:
+        hook.remove()
+    loss.backward()
+    return sizes
+
+
+def test_a_locked_tower_costs_no_gradient_memory(model, items):
+    """Nothing is saved for it; nothing moves; it stays in eval mode."""
+    trained = saved_bytes(model.train(), items["wavs"], items["images"])
+    assert trained["image"] > 50_000
+    model.zero_grad(set_to_none=True)
+    model.lock("image")
+    model.lock("text")
+    model.train()
+    assert not model.image_encoder.training and not model.text_encoder.training
+    assert model.audio_encoder.training
+    locked = saved_bytes(model, items["wavs"], items["images"])
+    assert locked["image"] == 0
+    # What is left is the sound head's and the loss's.
+    assert locked["all"] < trained["all"] - trained["image"]
+    idle = {n for n, p in model.named_parameters() if p.grad is None}
+    assert {n.split(".")[0] for n in idle} == {
+        "image_encoder",
+        "text_encoder",
+        "logit_scale",
+    }
+    assert not any(
+        p.requires_grad
+        for tower in (model.image_encoder, model.text_encoder)
+        for p in tower.parameters()
+    )
+
+
+def test_a_locked_sound_head(model, items):
+    """Its batch norms do not move either."""
+    before = {k: x.clone() for k, x in model.audio_encoder.state_dict().items()}
+    model.lock("audio")
+    model.train()
+    MultimodalLoss()(*model(**items)).backward()
+    for key, x in model.audio_encoder.state_dict().items():
+        assert torch.equal(x, before[key]), key
+    assert all(p.grad is None for p in model.audio_encoder.parameters())
+    assert model.logit_scale_ai.grad is not None
+    model.lock("text")
+    assert not model.logit_scale_at.requires_grad
+    assert model.logit_scale_ai.requires_grad
+    with pytest.raises(ValueError, match="tower is 'video', expected 'audio'"):
+        model.lock("video")
+
+
+def test_items_without_a_picture(model, items):
+    """Zeros stand for them; the others are embedded as they are."""
+    has = torch.tensor([True, False, True])
+    everything, _ = model(**items)
+    items["images"] = items["images"][has]
+    found, scales = model(**items, present={"image": has})
+    torch.testing.assert_close(found["image"][has], everything["image"][has])
+    assert not found["image"][1].any() and len(scales) == 3
+    # None at all: a part of the graph nevertheless, for DDP.
+    none = torch.zeros(3, dtype=torch.bool)
+    items["images"] = items["images"][:0]
+    model.train()
+    found, scales = model(**items, present={"image": none})
+    MultimodalLoss()(found, scales, present={"image": none}).backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        if name.startswith("image_encoder") or name == "logit_scale_ai":
+            assert not parameter.grad.any(), name
+
+
+def test_initial_scales():
+    """From 1 to 100, and never stuck at a bound."""
+    towers = ESResNeXt(**AUDIO), OpenClipVision(CLIP), OpenClipText(CLIP)
+    model = AudioCLIP(*towers, initial_scale=100.0, initial_audio_scale=5.0)
+    assert abs(model.scale("image_text").item() - 100) < 1e-3
+    assert abs(model.scale("audio_text").item() - 5) < 1e-5
+    model.scale("image_text").backward()
+    assert model.logit_scale.grad > 0
+    with pytest.raises(ValueError, match="expected 1 to 100"):
+        AudioCLIP(*towers, initial_scale=0.07)
+
+
 def test_towers_must_meet():
     """In as many dimensions."""
     audio = ESResNeXt(**AUDIO | {"num_classes": 0})
