@@ -203,3 +203,80 @@ class ReduceOnPlateau:
         """
         del end_of_epoch
         self.state = torch.load(path, weights_only=True)
+
+
+@checkpoints.register_checkpoint_hooks
+class ExponentialDecay:
+    """Multiplies the learning rates by a constant after each epoch.
+
+    As PyTorch's ``ExponentialLR``, but the state is SpeechBrain's to save.
+
+    Arguments
+    ---------
+    gamma : float
+        What the rates are multiplied by.
+
+    Example
+    -------
+    >>> parameter = torch.nn.Parameter(torch.zeros(1))
+    >>> optimizer = torch.optim.SGD([parameter], lr=1.0)
+    >>> schedule = ExponentialDecay(gamma=0.5)
+    >>> schedule(optimizer)
+    >>> schedule.end_epoch(loss=1.0)
+    >>> schedule(optimizer)
+    >>> optimizer.param_groups[0]["lr"]
+    0.5
+    """
+
+    def __init__(self, gamma):
+        self.gamma = gamma
+        self.total_steps = None  # is set for every schedule; not used here
+        self.epochs = 0
+
+    def __call__(self, optimizer):
+        """Sets the learning rates of the next step.
+
+        Arguments
+        ---------
+        optimizer : torch.optim.Optimizer
+            Whose groups are set.
+        """
+        for group in optimizer.param_groups:
+            group.setdefault("initial_lr", group["lr"])
+            group["lr"] = group["initial_lr"] * self.gamma**self.epochs
+
+    def end_epoch(self, loss):
+        """Counts an epoch.
+
+        Arguments
+        ---------
+        loss : float
+            Not used.
+        """
+        del loss
+        self.epochs += 1
+
+    @checkpoints.mark_as_saver
+    def save(self, path):
+        """Saves the number of epochs.
+
+        Arguments
+        ---------
+        path : str
+            The file.
+        """
+        torch.save({"epochs": self.epochs}, path)
+
+    @checkpoints.mark_as_loader
+    def load(self, path, end_of_epoch=False):
+        """Recovers the number of epochs.
+
+        Arguments
+        ---------
+        path : str
+            The file.
+        end_of_epoch : bool
+            Not used: it is counted before the checkpoint is saved.
+        """
+        del end_of_epoch
+        self.epochs = torch.load(path, weights_only=True)["epochs"]

@@ -11,6 +11,9 @@ Authors
  * The speechbrain_clap team 2026
 """
 
+import hashlib
+import os
+
 from speechbrain.utils.logger import get_logger
 
 from speechbrain_clap.dataio.captioned import (
@@ -21,6 +24,7 @@ from speechbrain_clap.dataio.captioned import (
     prepare_pairs,
     read_rows,
 )
+from speechbrain_clap.dataio.media import VIDEO_SUFFIXES
 from speechbrain_clap.dataio.metadata import (
     add_classes,
     find_metadata,
@@ -36,16 +40,17 @@ HOW_TO_GET = (
     "Pass --data_folder=<folder with class_labels_indices.csv, "
     "{balanced_train,unbalanced_train,eval}_segments.csv of "
     "https://research.google.com/audioset/download.html and, anywhere below "
-    "it, the sounds that you have (all: 2.1 million clips, 5,800 hours, about "
-    "700 GB as FLAC at 32 kHz)>."
+    "it, the sounds or videos that you have (all: 2.1 million clips, 5,800 "
+    "hours, about 700 GB as FLAC at 32 kHz)>."
 )
 
 
 def prepare_audioset(
     data_folder, manifest_folder, on_bad_clip="skip", held_out=None,
     decode=False, skip_prep=False, train_lists=TRAINING, template="{}",
+    videos=False, valid_clips=0,
 ):  # fmt: skip
-    """Writes `train.json`, `test.json` and `prepare.json`.
+    """Writes `train.json`, `valid.json`, `test.json` and `prepare.json`.
 
     The caption of a clip is the names of its classes. Id and source are
     YouTube's; rows have `labels`, and `prepare.json` has the `classes` in
@@ -67,6 +72,20 @@ def prepare_audioset(
         Of "balanced_train" and "unbalanced_train".
     template : str
         A sentence with {} where the names of the classes go.
+    videos : bool
+        Look for videos too, each cut out of its whole: a row gets `video`, as
+        seen from the folder of its `path`. Where no sound was taken out of
+        one, `path` is the video itself.
+    valid_clips : int
+        So many clips of the training lists validate, of those that are there
+        (half of them at most); they follow from the identifiers.
+
+    Raises
+    ------
+    DataError
+        If a list or an option is not what it should be.
+    FileNotFoundError
+        If there is no list.
 
     Example
     -------
@@ -82,6 +101,11 @@ def prepare_audioset(
             f"train_lists is {train_lists!r}, expected a list of "
             f"{' and '.join(TRAINING)}"
         )
+    if videos and decode:
+        raise DataError(
+            "decode is for sounds: with videos set decode: False; what cannot "
+            "be read is found in training, and left out by the same rule"
+        )
     folder = check_folder(data_folder, HOW_TO_GET)
     lists = {"train": train_lists, "test": ["eval"]}
     paths = {
@@ -96,13 +120,17 @@ def prepare_audioset(
             + f", neither itself nor in a folder of it. {HOW_TO_GET}"
         )
     classes = _classes(path)
-    finder = FileFinder([folder])
+    finders = [FileFinder([folder])]
+    if videos:
+        finders.append(FileFinder([folder], VIDEO_SUFFIXES))
     described = _Labels(classes, template)
     parts = {
-        part: _clips(tables, finder, described)
+        part: _clips(tables, finders, described)
         for part, tables in paths.items()
         if tables
     }
+    if valid_clips and "train" in parts:
+        parts["train"], parts["valid"] = _split(parts["train"], valid_clips)
     tested = {row["source"] for row in parts.get("test", {}).values()}
     prepare_pairs(
         "AudioSet", folder, manifest_folder, parts, on_bad_clip,
@@ -153,7 +181,28 @@ class _Labels:
         return self.known[cell]
 
 
-def _clips(tables, finder, described):
+def _split(rows, valid_clips):
+    """The training clips and those that validate."""
+    there = [name for name, row in rows.items() if row["file"]]
+    # By a hash: a copy with a few clips more has nearly the same ones.
+    there.sort(key=lambda name: hashlib.sha256(name.encode()).digest())
+    chosen = set(there[: min(valid_clips, len(there) // 2)])
+    return (
+        {name: row for name, row in rows.items() if name not in chosen},
+        {name: row for name, row in rows.items() if name in chosen},
+    )
+
+
+def _files(names, finders):
+    """Where the sound of a clip is, and its video, seen from there."""
+    found = [finder.find(*names) for finder in finders]
+    file = next((path for path in found if path), None)
+    if len(found) == 2 and found[1]:
+        return {"file": file, "video": os.path.relpath(found[1], file.parent)}
+    return {"file": file}
+
+
+def _clips(tables, finders, described):
     """Id to row of the lists of one part."""
     clips = {}
     for path in tables:
@@ -172,7 +221,7 @@ def _clips(tables, finder, described):
                 raise DataError(f"{where}: no seconds ({error})") from error
             labels, captions = described(row["positive_labels"], where)
             clips[video] = {
-                "file": finder.find(*clip_names(video, start, stop)),
+                **_files(clip_names(video, start, stop), finders),
                 "captions": captions,
                 "source": f"youtube:{video}",
                 "labels": labels,

@@ -18,6 +18,7 @@ from speechbrain.utils.distributed import run_on_main
 from speechbrain_clap.brains.clap import CLAPBrain
 from speechbrain_clap.evaluation.folds import cross_validate
 from speechbrain_clap.evaluation.zero_shot import evaluate_fold
+from speechbrain_clap.models.export import export_clap
 from speechbrain_clap.synthesis.sounds import synthesise_esc10
 from speechbrain_clap.utils.hparams import check_same_experiment, load_hparams
 
@@ -76,9 +77,18 @@ def run_fold(hparams_file, run_opts, overrides):
 
     # Evaluate
     brain.evaluate(data.test, test_loader_kwargs=hparams["test_loader"])
-    evaluate_fold(
-        brain, data, hparams["output_folder"], hparams_file, overrides
-    )
+
+    def _export(folder, facts):
+        export_clap(
+            folder,
+            hparams_file,
+            overrides,
+            brain.model,
+            data.class_names,
+            facts,
+        )
+
+    evaluate_fold(brain, data, hparams["output_folder"], _export)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from urbansound8k_prepare import prepare_urbansound8k
 from speechbrain_clap.brains.clap import CLAPBrain
 from speechbrain_clap.evaluation.folds import cross_validate
 from speechbrain_clap.evaluation.zero_shot import evaluate_fold
+from speechbrain_clap.models.export import export_clap
 from speechbrain_clap.utils.hparams import check_same_experiment, load_hparams
 
 FOLDS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
@@ -72,9 +73,18 @@ def run_fold(hparams_file, run_opts, overrides):
 
     # Evaluate
     brain.evaluate(data.test, test_loader_kwargs=hparams["test_loader"])
-    evaluate_fold(
-        brain, data, hparams["output_folder"], hparams_file, overrides
-    )
+
+    def _export(folder, facts):
+        export_clap(
+            folder,
+            hparams_file,
+            overrides,
+            brain.model,
+            data.class_names,
+            facts,
+        )
+
+    evaluate_fold(brain, data, hparams["output_folder"], _export)
 
 
 if __name__ == "__main__":

@@ -3,13 +3,61 @@
 Time scaling, inversion, crop, pad and noise are those of section 4 of
 "AudioCLIP: Extending CLIP to Image, Text and Audio", Guzhov et al. 2021,
 https://arxiv.org/abs/2106.13043. All draw from PyTorch's global generator on
-the CPU, so that a seed gives the same augmentation on any device.
+the CPU, so that a seed gives the same augmentation on any device. Time is the
+last dimension; the channels of a clip share what is drawn.
 
 Authors
  * The speechbrain_clap team 2026
 """
 
 import torch
+
+
+def per_clip(values, wavs):
+    """Gives numbers of clips the shape that goes with their waves.
+
+    Arguments
+    ---------
+    values : torch.Tensor
+        [B, 1], on any device.
+    wavs : torch.Tensor
+        [B, T] or [B, C, T].
+
+    Returns
+    -------
+    torch.Tensor
+        [B, 1] or [B, 1, 1], on the device of the waves.
+
+    Example
+    -------
+    >>> per_clip(torch.ones(2, 1), torch.rand(2, 3, 5)).shape
+    torch.Size([2, 1, 1])
+    """
+    shape = (len(values), *[1] * (wavs.ndim - 1))
+    return values.reshape(shape).to(wavs.device)
+
+
+def take(wavs, at):
+    """Takes samples by their places, the same of each channel.
+
+    Arguments
+    ---------
+    wavs : torch.Tensor
+        [B, T] or [B, C, T].
+    at : torch.Tensor
+        Places in time, int64, [B, N] or [B, 1, N].
+
+    Returns
+    -------
+    torch.Tensor
+        [B, N] or [B, C, N].
+
+    Example
+    -------
+    >>> take(torch.tensor([[1, 2, 3]]), torch.tensor([[2, 2, 0, 1]]))
+    tensor([[3, 3, 1, 2]])
+    """
+    return wavs.gather(-1, at.expand(*wavs.shape[:-1], -1))
 
 
 class TimeScaling(torch.nn.Module):
@@ -51,14 +99,14 @@ class TimeScaling(torch.nn.Module):
         Arguments
         ---------
         wavs : torch.Tensor
-            [B, T].
+            [B, T] or [B, C, T].
 
         Returns
         -------
         torch.Tensor
-            [B, T].
+            As it came.
         """
-        batch, samples = wavs.shape
+        batch, samples = len(wavs), wavs.shape[-1]
         speed = self.base ** (2 * torch.rand(batch, 1) - 1)
         speed[torch.rand(batch, 1) >= self.probability] = 1.0
         if bool((speed == 1.0).all()):
@@ -67,7 +115,7 @@ class TimeScaling(torch.nn.Module):
         # front (the source, sped up, is shorter than the output).
         start = torch.rand(batch, 1) * (samples - samples * speed)
         grid = torch.arange(samples, device=wavs.device)
-        at = start.to(wavs.device) + grid * speed.to(wavs.device)
+        at = per_clip(start, wavs) + grid * per_clip(speed, wavs)
         if self.padding == "repeat":
             at = at % samples
         left = at.floor()
@@ -75,20 +123,21 @@ class TimeScaling(torch.nn.Module):
         inside = (left >= 0) & (left < samples)
         left = left.long().clamp(0, samples - 1)
         right = (left + 1).clamp(max=samples - 1)
-        scaled = torch.lerp(wavs.gather(1, left), wavs.gather(1, right), share)
-        return scaled * inside
+        return torch.lerp(take(wavs, left), take(wavs, right), share) * inside
 
 
 class TimeReversal(torch.nn.Module):
     """Plays some clips backwards (the paper's "time inversion").
 
-    The code published with the paper flips the channels instead, which does
-    nothing to mono sound; here time is reversed.
+    The code published with the paper swaps the channels instead, which does
+    nothing to mono sound; here time is reversed, unless that is asked for.
 
     Arguments
     ---------
     probability : float
         Share of the clips that are reversed.
+    swap_channels : bool
+        If True, the order of the channels is reversed, and time is not.
 
     Example
     -------
@@ -96,9 +145,10 @@ class TimeReversal(torch.nn.Module):
     tensor([[3., 2., 1.]])
     """
 
-    def __init__(self, probability=0.5):
+    def __init__(self, probability=0.5, swap_channels=False):
         super().__init__()
         self.probability = probability
+        self.swap_channels = swap_channels
 
     def forward(self, wavs):
         """Reverses.
@@ -106,15 +156,19 @@ class TimeReversal(torch.nn.Module):
         Arguments
         ---------
         wavs : torch.Tensor
-            [B, T].
+            [B, T] or [B, C, T].
 
         Returns
         -------
         torch.Tensor
-            [B, T].
+            As it came.
         """
         chosen = torch.rand(len(wavs), 1) < self.probability
-        return torch.where(chosen.to(wavs.device), wavs.flip(1), wavs)
+        if not self.swap_channels:
+            other = wavs.flip(-1)
+        else:
+            other = wavs.flip(1) if wavs.ndim == 3 else wavs
+        return torch.where(per_clip(chosen, wavs), other, wavs)
 
 
 class RandomCropOrPad(torch.nn.Module):
@@ -152,30 +206,30 @@ class RandomCropOrPad(torch.nn.Module):
         Arguments
         ---------
         wavs : torch.Tensor
-            [B, T].
+            [B, T] or [B, C, T].
         lens : torch.Tensor or None
             Relative lengths, [B]: what lies behind a clip's end is not used.
 
         Returns
         -------
         torch.Tensor
-            [B, seconds * sample_rate].
+            [B, seconds * sample_rate] or [B, C, seconds * sample_rate].
         """
-        batch, samples = wavs.shape
+        batch, samples = len(wavs), wavs.shape[-1]
         true = torch.full((batch, 1), samples)
         if lens is not None:
             true = (lens.cpu() * samples).round().long().clamp(min=1)[:, None]
         slack = true - self.samples
         # A positive start cuts, a negative one pads in front.
         start = (torch.rand(batch, 1) * (slack.abs() + 1)).long()
-        start = (start * slack.sign()).to(wavs.device)
-        true = true.to(wavs.device)
+        start = per_clip(start * slack.sign(), wavs)
+        true = per_clip(true, wavs)
         at = start + torch.arange(self.samples, device=wavs.device)
         if self.padding == "repeat":
             # Short clips begin anywhere within themselves.
-            return wavs.gather(1, at % true)
+            return take(wavs, at % true)
         inside = (at >= 0) & (at < true)
-        cut = wavs.gather(1, at.clamp(min=0).minimum(true - 1))
+        cut = take(wavs, at.clamp(min=0).minimum(true - 1))
         return cut if self.padding == "edge" else cut * inside
 
 
@@ -203,18 +257,18 @@ class RandomShift(torch.nn.Module):
         Arguments
         ---------
         wavs : torch.Tensor
-            [B, T].
+            [B, T] or [B, C, T].
 
         Returns
         -------
         torch.Tensor
-            [B, T].
+            As it came.
         """
-        batch, samples = wavs.shape
+        batch, samples = len(wavs), wavs.shape[-1]
         shift = torch.randint(samples, (batch, 1))
         shift[torch.rand(batch, 1) >= self.probability] = 0
-        at = torch.arange(samples, device=wavs.device) + shift.to(wavs.device)
-        return wavs.gather(1, at % samples)
+        at = torch.arange(samples, device=wavs.device) + per_clip(shift, wavs)
+        return take(wavs, at % samples)
 
 
 class GaussianNoise(torch.nn.Module):
@@ -249,12 +303,12 @@ class GaussianNoise(torch.nn.Module):
         Arguments
         ---------
         wavs : torch.Tensor
-            [B, T].
+            [B, T] or [B, C, T].
 
         Returns
         -------
         torch.Tensor
-            [B, T].
+            As it came.
         """
         batch = len(wavs)
         span = self.snr_high - self.snr_low
@@ -265,8 +319,9 @@ class GaussianNoise(torch.nn.Module):
         rows = gain[:, 0].nonzero()[:, 0]
         if len(rows) == 0:
             return wavs
-        noise = torch.randn(len(rows), wavs.shape[1]).to(wavs)
-        rms = wavs[rows].square().mean(1, keepdim=True).sqrt()
+        noise = torch.randn(len(rows), *wavs.shape[1:]).to(wavs)
+        rms = wavs[rows].square().flatten(1).mean(1, keepdim=True).sqrt()
         noisy = wavs.clone()
-        noisy[rows] += noise * rms * gain[rows].to(wavs)
+        gain = rms * gain[rows].to(wavs)
+        noisy[rows] += noise * per_clip(gain, wavs)
         return noisy

@@ -9,7 +9,7 @@ import hashlib
 import speechbrain as sb
 import torch
 
-from speechbrain_clap.brains.contrastive import ContrastiveBrain
+from speechbrain_clap.brains.selected import SelectedBrain
 from speechbrain_clap.utils.distributed import unwrap
 
 
@@ -44,15 +44,31 @@ def concept_numbers(concepts):
     )
 
 
-class TwoTowerBrain(ContrastiveBrain):
+class TwoTowerBrain(SelectedBrain):
     """Trains `modules.clap`; logs its temperature and keeps it in bounds."""
 
-    evaluated = None  # the checkpoint that is evaluated, once it is loaded
+    model_name = "clap"  # in `modules`
 
-    def on_fit_start(self):
-        """Prepares the optimiser and recovers the newest checkpoint."""
-        super().on_fit_start()
-        self.evaluated = None
+    @property
+    def model(self):
+        """The model, without the wrapper that distributed training puts on.
+
+        Returns
+        -------
+        torch.nn.Module
+            Of `modules`.
+        """
+        return unwrap(self.modules[self.model_name])
+
+    def scale(self):
+        """What multiplies the cosines of sounds and texts.
+
+        Returns
+        -------
+        torch.Tensor
+            A scalar.
+        """
+        return self.model.logit_scale.exp()
 
     def train_scores(self):
         """The temperature.
@@ -62,26 +78,12 @@ class TwoTowerBrain(ContrastiveBrain):
         dict
             With `temperature`.
         """
-        scale = unwrap(self.modules.clap).logit_scale.exp()
-        return {"temperature": 1.0 / scale.item()}
+        return {"temperature": 1.0 / self.scale().item()}
 
     def optimizers_step(self):
         """Steps, then bounds the temperature."""
         super().optimizers_step()
-        unwrap(self.modules.clap).clamp_scale()
-
-    def on_evaluate_start(self, max_key=None, min_key=None):
-        """Loads the checkpoint that the protocol chose, once.
-
-        Arguments
-        ---------
-        max_key : str or None
-            Not used: `selection` names the score.
-        min_key : str or None
-            Not used.
-        """
-        if self.evaluated is None:
-            self.evaluated = self.recover_selected()
+        self.model.clamp_scale()
 
 
 class CLAPBrain(TwoTowerBrain):
@@ -120,7 +122,7 @@ class CLAPBrain(TwoTowerBrain):
         batch = batch.to(self.device)
         wavs, lens = batch.sig
         if stage != sb.Stage.TRAIN:
-            return unwrap(self.modules.clap).encode_audio(wavs, lens)
+            return self.model.encode_audio(wavs, lens)
         concepts = concept_numbers(batch.label).to(self.device)
         heard, weights = concepts.unsqueeze(1), None
         wavs = self.hparams.crop(wavs, lens)
@@ -160,8 +162,7 @@ class CLAPBrain(TwoTowerBrain):
         self.ids += batch.id
         self.targets.append(targets.cpu())
         self.audio_embeddings.append(predictions.cpu())
-        scale = unwrap(self.modules.clap).logit_scale.exp()
-        return torch.nn.functional.cross_entropy(scale * scores, targets)
+        return torch.nn.functional.cross_entropy(self.scale() * scores, targets)
 
     def on_stage_start(self, stage, epoch=None):
         """Embeds the class names before an evaluation.
@@ -178,9 +179,9 @@ class CLAPBrain(TwoTowerBrain):
             return
         names = self.hparams.class_names
         self.class_index = {name: i for i, name in enumerate(names)}
-        clap = unwrap(self.modules.clap).eval()
+        model = self.model.eval()
         with torch.no_grad(), self.evaluation_ctx:
-            self.class_embeddings = clap.encode_classes(
+            self.class_embeddings = model.encode_classes(
                 names, self.hparams.templates
             )
         self.ids, self.targets, self.audio_embeddings = [], [], []

@@ -1,4 +1,4 @@
-"""Reading sound files: the segment that is needed, mono, at one rate.
+"""Reading sound files: the segment that is needed, at one rate.
 
 Authors
  * The speechbrain_clap team 2026
@@ -11,6 +11,7 @@ from speechbrain.dataio import audio_io
 from speechbrain.utils.logger import get_logger
 
 from speechbrain_clap.dataio.checks import SILENCE
+from speechbrain_clap.dataio.clips import stretch_clip
 from speechbrain_clap.dataio.resampling import resample
 
 logger = get_logger(__name__)
@@ -28,11 +29,11 @@ class BadClipError(ValueError):
     """
 
 
-def read_audio(path, sample_rate, start=None, stop=None):
-    """Reads a file, or a part of it, as one channel at one rate.
+def read_audio(path, sample_rate, start=None, stop=None, channels=None):
+    """Reads a file, or a part of it, at one rate.
 
-    Only the wanted part is decoded. Channels are averaged. Integers of any
-    width become floats in [-1, 1].
+    Only the wanted part is decoded. Integers of any width become floats in
+    [-1, 1].
 
     Arguments
     ---------
@@ -44,16 +45,20 @@ def read_audio(path, sample_rate, start=None, stop=None):
         Where the part begins, in seconds.
     stop : float or None
         Where it ends, in seconds.
+    channels : int or None
+        None: all are averaged. A number: so many are kept, and the one of a
+        mono file is repeated.
 
     Returns
     -------
     torch.Tensor
-        Float32, [T].
+        Float32, [T]; with `channels` [T, channels].
 
     Raises
     ------
     BadClipError
-        If the file is missing, no sound, empty, silent or not finite.
+        If the file is missing, no sound, empty, silent, not finite, or has
+        neither one nor `channels` channels.
 
     Example
     -------
@@ -88,12 +93,20 @@ def read_audio(path, sample_rate, start=None, stop=None):
     if wav.shape[1] == 0:
         part = "" if start is None else f" between {start} and {stop} s"
         raise BadClipError(f"{path}: holds no samples{part}")
-    wav = wav.mean(0)
+    if channels is None:
+        wav = wav.mean(0)
+    elif len(wav) in (1, channels):
+        wav = wav.expand(channels, -1)
+    else:
+        raise BadClipError(
+            f"{path}: has {len(wav)} channels, expected 1 or {channels}"
+        )
     if not bool(torch.isfinite(wav).all()):
         raise BadClipError(f"{path}: holds NaN or infinite samples")
     if float(wav.abs().max()) < SILENCE:
         raise BadClipError(f"{path}: is silent (no sample above {SILENCE})")
-    return resample(wav, rate, sample_rate)
+    wav = resample(wav, rate, sample_rate)
+    return wav if channels is None else wav.T.contiguous()
 
 
 class AudioReader:
@@ -109,6 +122,11 @@ class AudioReader:
     cache_megabytes : float
         Decoded clips are kept in memory up to this size, per process. A small
         set is then decoded and resampled once, not once per epoch.
+    channels : int or None
+        As for ``read_audio``.
+    stretch : bool
+        If True, each clip is stretched to [-1, 1], see
+        ``speechbrain_clap.dataio.clips.stretch_clip``.
 
     Example
     -------
@@ -121,13 +139,22 @@ class AudioReader:
     True
     """
 
-    def __init__(self, sample_rate, on_bad_clip="skip", cache_megabytes=0.0):
+    def __init__(
+        self,
+        sample_rate,
+        on_bad_clip="skip",
+        cache_megabytes=0.0,
+        channels=None,
+        stretch=False,
+    ):
         if on_bad_clip not in ("skip", "stop"):
             raise ValueError(
                 f"on_bad_clip is '{on_bad_clip}', expected 'skip' or 'stop'"
             )
         self.sample_rate = sample_rate
         self.on_bad_clip = on_bad_clip
+        self.channels = channels
+        self.stretch = stretch
         self.cache = {}
         self.free_bytes = cache_megabytes * 1e6
         self.reported = set()
@@ -147,13 +174,14 @@ class AudioReader:
         Returns
         -------
         torch.Tensor or None
-            Float32, [T]; not to be changed in place. None for a bad clip.
+            Float32, [T] or [T, channels]; not to be changed in place. None
+            for a bad clip.
         """
         key = (str(path), start, stop)
         if key in self.cache:
             return self.cache[key]
         try:
-            wav = read_audio(path, self.sample_rate, start, stop)
+            wav = read_audio(path, self.sample_rate, start, stop, self.channels)
         except BadClipError as error:
             if self.on_bad_clip == "stop":
                 raise BadClipError(
@@ -163,6 +191,8 @@ class AudioReader:
                 self.reported.add(key)
                 logger.warning("Bad clip left out: %s", error)
             return None
+        if self.stretch:
+            wav = stretch_clip(wav)
         size = wav.numel() * wav.element_size()
         if size <= self.free_bytes:
             self.free_bytes -= size

@@ -6,7 +6,13 @@ Authors
 
 import torch
 
-PADDINGS = ("zero", "repeat", "repeat-zero")
+# How short clips are filled, and in words, for reports.
+PADDINGS = {
+    "zero": "silence at the end",
+    "repeat": "repetition",
+    "repeat-zero": "whole repetitions, then silence,",
+    "edge": "the first and the last sample on both sides",
+}
 
 
 def fit_clip(wav, samples, padding="zero", crop="center"):
@@ -15,20 +21,21 @@ def fit_clip(wav, samples, padding="zero", crop="center"):
     Arguments
     ---------
     wav : torch.Tensor
-        [T].
+        [T], or [T, C].
     samples : int
         The length wanted.
     padding : str
         For short clips: "zero" adds silence at the end, "repeat" starts
         again from the beginning, "repeat-zero" does so as often as the whole
-        wave fits and adds silence, as LAION CLAP does.
+        wave fits and adds silence, as LAION CLAP does, "edge" puts the wave
+        in the middle and repeats its first and last sample, as AudioCLIP.
     crop : str
         For long clips: "center" or "start".
 
     Returns
     -------
     torch.Tensor
-        [samples].
+        [samples], or [samples, C].
 
     Raises
     ------
@@ -41,21 +48,31 @@ def fit_clip(wav, samples, padding="zero", crop="center"):
     tensor([1, 2, 3, 1, 2])
     >>> fit_clip(torch.tensor([1, 2]), 5, padding="repeat-zero")
     tensor([1, 2, 1, 2, 0])
+    >>> fit_clip(torch.tensor([1, 2]), 5, padding="edge")
+    tensor([1, 1, 1, 2, 2])
     >>> fit_clip(torch.tensor([1, 2, 3, 4]), 2)
     tensor([2, 3])
     """
     if padding not in PADDINGS:
-        raise ValueError(f"padding is '{padding}', expected one of {PADDINGS}")
+        raise ValueError(
+            f"padding is '{padding}', expected one of {', '.join(PADDINGS)}"
+        )
     if crop not in ("center", "start"):
         raise ValueError(f"crop is '{crop}', expected 'center', 'start'")
     if len(wav) >= samples:
         start = (len(wav) - samples) // 2 if crop == "center" else 0
         return wav[start : start + samples]
+    if padding == "edge":
+        # Half to even, as the published code rounds.
+        left = round(0.5 * (samples - len(wav)))
+        at = torch.arange(samples, device=wav.device) - left
+        return wav[at.clamp(0, len(wav) - 1)]
     if padding == "repeat":
-        return wav.repeat(-(-samples // len(wav)))[:samples]
+        return wav[torch.arange(samples, device=wav.device) % len(wav)]
     if padding == "repeat-zero":
-        wav = wav.repeat(samples // len(wav))
-    return torch.nn.functional.pad(wav, (0, samples - len(wav)))
+        wav = torch.cat([wav] * (samples // len(wav)))
+    silence = wav.new_zeros(samples - len(wav), *wav.shape[1:])
+    return torch.cat([wav, silence])
 
 
 def clip_policy(seconds, sample_rate, padding):
@@ -115,6 +132,33 @@ def windows(wav, samples, hop, padding="zero"):
         return fit_clip(wav, samples, padding).unsqueeze(0)
     starts = list(range(0, len(wav) - samples, hop)) + [len(wav) - samples]
     return torch.stack([wav[start : start + samples] for start in starts])
+
+
+def stretch_clip(wav):
+    """Stretches a wave so that it fills [-1, 1], as AudioCLIP did for US8K.
+
+    Its lowest sample becomes -1 and its highest 32767 / 32768, the ends of
+    int16's range; a constant shift comes with that.
+
+    Arguments
+    ---------
+    wav : torch.Tensor
+        Of any shape; all channels together.
+
+    Returns
+    -------
+    torch.Tensor
+        As it came; a constant wave becomes silence.
+
+    Example
+    -------
+    >>> stretch_clip(torch.tensor([0.0, 0.1, 0.2])).tolist()
+    [-1.0, ..., 0.999969482421875]
+    """
+    low, high = wav.aminmax()
+    if low == high:
+        return torch.zeros_like(wav)
+    return (wav - low) / (high - low) * (65535 / 32768) - 1
 
 
 def as_waves(wavs):

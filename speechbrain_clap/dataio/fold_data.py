@@ -7,6 +7,7 @@ Authors
 import json
 import pathlib
 
+from speechbrain_clap.dataio.clips import PADDINGS
 from speechbrain_clap.dataio.datasets import clip_dataset
 from speechbrain_clap.dataio.manifest import read_manifest
 
@@ -90,12 +91,7 @@ class FoldData:
         str
             For a report.
         """
-        fill = {
-            "zero": "silence at the end",
-            "repeat": "repetition",
-            "repeat-zero": "whole repetitions, then silence,",
-        }
         return (
             f"{self.clip_seconds:g} s: the centre of longer clips, "
-            f"{fill[self.clip_policy['padding']]} for shorter ones"
+            f"{PADDINGS[self.clip_policy['padding']]} for shorter ones"
         )

@@ -7,6 +7,7 @@ Authors
 import json
 import os
 import pathlib
+from statistics import fmean
 
 from speechbrain.utils.distributed import ddp_barrier, if_main_process
 from speechbrain.utils.logger import get_logger
@@ -39,8 +40,9 @@ def cross_validate(run_fold, arguments, folds):
         evaluates one fold into its output folder.
     arguments : list of str
         The command line after the script's name.
-    folds : list of int
-        The folds of the data set.
+    folds : list of int or callable
+        The folds of the data set, or what gives them from the plain values of
+        the YAML, a dict.
 
     Raises
     ------
@@ -66,9 +68,9 @@ def _cross_validate(run_fold, hparams_file, run_opts, overrides, folds):
     if not os.path.isfile(hparams_file):
         run_fold(hparams_file, run_opts, overrides)  # tells what is wrong
         return
-    test_fold = overrides.get(
-        "test_fold", plain_values(hparams_file)["test_fold"]
-    )
+    given = plain_values(hparams_file, overrides)
+    folds = folds(given) if callable(folds) else folds
+    test_fold = given["test_fold"]
     if test_fold != "all":
         if test_fold not in folds:
             raise HparamsError(
@@ -134,6 +136,11 @@ def summarise_folds(folder, folds):
         "protocol": protocol,
     }
     summary["value"] = summary["mean"]
+    if all("optimistic" in m for m in of_folds):
+        rule = first["optimistic"]["rule"]
+        values = [m["optimistic"]["value"] for m in of_folds]
+        summary["optimistic"] = {"rule": rule, "mean": fmean(values)}
+        summary["protocol"][rule] = f"{100 * fmean(values):.1f} % on the mean"
     write_fold_report(folder, summary, of_folds)
     write_json(folder / "metrics.json", summary)
     logger.info(

@@ -14,9 +14,9 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from speechbrain_clap.utils.distributed import (
-    gather,
     gather_with_gradient,
     rank,
+    ranks,
 )
 
 
@@ -29,6 +29,9 @@ class MultimodalLoss(torch.nn.Module):
     six terms (3! = 2 * 3), with two it is the sum of the two terms: twice
     what CLIP has. The mean over the terms, in every case, is the documented
     alternative.
+
+    An item that lacks a modality is left out of its pairs: neither a row nor
+    a column there. A pair that no item has is no pair of P.
 
     Items of the same class in a batch are each other's negatives, as
     published. Each rank takes the rows of its own items against the items of
@@ -57,7 +60,9 @@ class MultimodalLoss(torch.nn.Module):
         super().__init__()
         self.plain_mean = plain_mean
 
-    def forward(self, embeddings, scales, item_weights=None):
+    def forward(
+        self, embeddings, scales, item_weights=None, present=None, alone=False
+    ):
         """Computes the loss, in float32 whatever the autocast.
 
         Arguments
@@ -70,6 +75,11 @@ class MultimodalLoss(torch.nn.Module):
             `embeddings`, to what multiplies their cosines, a scalar.
         item_weights : torch.Tensor or None
             How much each item counts, [B]; see `weigh_items`. None: evenly.
+        present : dict or None
+            Of the modalities that not every item has, which items have it,
+            bool [B].
+        alone : bool
+            Every rank has all items, as in evaluation: nothing is gathered.
 
         Returns
         -------
@@ -82,22 +92,29 @@ class MultimodalLoss(torch.nn.Module):
             If there are fewer than two modalities, they differ in their
             number of items, or a pair has no scale.
         """
-        _check(embeddings, scales)
-        device = next(iter(embeddings.values())).device
-        with torch.autocast(device.type, enabled=False):
+        _check(embeddings, scales, present or {})
+        first = next(iter(embeddings.values()))
+        with torch.autocast(first.device.type, enabled=False):
+            items = _Items(first, alone, item_weights, present or {})
             own = {name: x.float() for name, x in embeddings.items()}
-            union = {name: gather_with_gradient(x) for name, x in own.items()}
-            share = _shares(item_weights, next(iter(own.values())))
-            pairs = list(itertools.combinations(own, 2))
-            total = 0.0
-            for x, y in pairs:
-                scale = scales[f"{x}_{y}"].float()
+            union = {name: items.gather(x) for name, x in own.items()}
+            total, pairs = 0.0, 0
+            for x, y in itertools.combinations(own, 2):
+                scale, both = scales[f"{x}_{y}"].float(), items.with_both(x, y)
+                if not bool(both.any()):
+                    # Nothing to learn, and yet a part of the graph: DDP waits.
+                    zero = own[x].sum() + own[y].sum()
+                    total = total + 0.0 * scale * zero
+                    continue
+                pairs += 1
                 # L_xy = CE(s X Y^T) + CE(s Y X^T)
-                total = total + _cross_entropy(scale, own[x], union[y], share)
-                total = total + _cross_entropy(scale, own[y], union[x], share)
+                for one, other in ((x, y), (y, x)):
+                    total = total + items.cross_entropy(
+                        scale, own[one], union[other], both
+                    )
             if self.plain_mean:
-                return total / (2 * len(pairs))  # sum_xy L_xy / 2 P
-            return total / math.factorial(len(pairs))  # sum_xy L_xy / P!
+                return total / max(2 * pairs, 1)  # sum_xy L_xy / 2 P
+            return total / math.factorial(pairs)  # sum_xy L_xy / P!
 
     def extra_repr(self):
         """Tells how the terms are averaged, for ``print``.
@@ -110,28 +127,46 @@ class MultimodalLoss(torch.nn.Module):
         return f"plain_mean={self.plain_mean}"
 
 
-def _cross_entropy(scale, own, union, share):
-    """sum_i w_i CE_i / sum_i w_i, CE_i = -log softmax(s x_i Y^T)_i."""
-    first = rank() * len(own)
-    right = first + torch.arange(len(own), device=own.device)
-    each = cross_entropy(scale * own @ union.T, right, reduction="none")
-    return (share * each).sum()
+class _Items:
+    """This rank's items among the N of all ranks."""
+
+    def __init__(self, like, alone, weights, present):
+        self.alone = alone
+        # DDP averages over the ranks: a rank's terms are times their number.
+        self.ranks = 1 if alone else ranks()
+        count = len(like)
+        first = 0 if alone else rank() * count
+        self.mine = slice(first, first + count)
+        ones = torch.ones(count, device=like.device)
+        self.weights = ones.repeat(self.ranks)
+        if weights is not None:
+            self.weights = self.gather(weights.to(ones))
+        self.has = {
+            name: self.gather(mask.to(ones)) > 0
+            for name, mask in present.items()
+        }
+
+    def gather(self, x):
+        """Of all ranks, with gradient."""
+        return x if self.alone else gather_with_gradient(x)
+
+    def with_both(self, x, y):
+        """Which items have two modalities, bool [N]."""
+        every = torch.ones_like(self.weights, dtype=torch.bool)
+        return every & self.has.get(x, every) & self.has.get(y, every)
+
+    def cross_entropy(self, scale, own, union, both):
+        """sum_i w_i CE_i / sum_i w_i, CE_i = -log softmax(s x_i Y^T)_i."""
+        here = both[self.mine]
+        place = both.cumsum(0) - 1  # among those of the union that have both
+        right = place[self.mine][here]
+        logits = scale * own[here] @ union[both].T
+        each = cross_entropy(logits, right, reduction="none")
+        share = self.weights[self.mine][here] / self.weights[both].sum()
+        return self.ranks * (share * each).sum()
 
 
-def _shares(item_weights, like):
-    """What each item's term counts in the mean over the union of the batches.
-
-    DDP averages over the ranks, so a rank's shares are times their number.
-    """
-    if item_weights is None:
-        return torch.full_like(like[:, 0], 1 / len(like))
-    weights = item_weights.to(like)
-    all_weights = gather(weights)
-    ranks = len(all_weights) / len(weights)
-    return ranks * weights / all_weights.sum()
-
-
-def _check(embeddings, scales):
+def _check(embeddings, scales, present):
     """Refuses what has no loss."""
     if len(embeddings) < 2:
         raise ValueError(
@@ -139,10 +174,18 @@ def _check(embeddings, scales):
             f"{', '.join(embeddings) or 'none'}"
         )
     sizes = {name: len(x) for name, x in embeddings.items()}
+    first = next(iter(embeddings.values()))
     if len(set(sizes.values())) > 1:
         raise ValueError(
-            f"every item needs all modalities: the numbers of items are {sizes}"
+            f"expected a row for every item, zeros where it lacks the modality "
+            f"(see present): the numbers of rows are {sizes}"
         )
+    for name, mask in present.items():
+        if name not in sizes or len(mask) != sizes[name]:
+            raise ValueError(
+                f"present: {len(mask)} items have or lack '{name}', expected "
+                f"one of {', '.join(sizes)} and {len(first)} items"
+            )
     for x, y in itertools.combinations(embeddings, 2):
         if f"{x}_{y}" not in scales:
             raise ValueError(

@@ -14,6 +14,7 @@ import torch
 from torch.nn.functional import normalize
 
 from speechbrain_clap.models.listening import ListeningModel
+from speechbrain_clap.utils.prompts import join_labels
 
 # Pair of modalities to its scale, named as in the published weights.
 SCALES = {
@@ -30,12 +31,10 @@ MAX_LOG_SCALE = math.log(100.0) - 2.0**-21
 class AudioCLIP(ListeningModel):
     """Three towers and a scale for each pair of modalities.
 
-    A step may bring any of the modalities. Under DDP every trainable
-    parameter must take part in every step, the scales too: where the steps
-    bring sounds and texts only, freeze the image tower
-    (``OpenClipVision(frozen=True)``) and ``requires_grad_(False)`` the two
-    scales with images, or let DDP look for what is unused
-    (``--find_unused_parameters``), which costs a walk through the graph.
+    A step may bring any of the modalities, and of each the items that have
+    it. Under DDP every trainable parameter must take part in every step, the
+    scales too: where no step brings images, `lock` the image tower and
+    ``requires_grad_(False)`` the two scales with images.
 
     The scales are clamp(exp(p), 1, 100), as published. There, the scales of
     the pairs with sounds start at ln 100, where rounding puts them a hair
@@ -51,11 +50,17 @@ class AudioCLIP(ListeningModel):
         Images [B, 3, H, W] to [B, D]; has `embedding_dim` and `preprocess`.
     text_encoder : torch.nn.Module
         Its ``encode`` turns a list of str into [B, D]; has `embedding_dim`.
+    initial_scale : float
+        What the cosines of images and texts are multiplied by at first: 1 /
+        0.07 as CLIP started, 100 where the towers have CLIP's weights.
+    initial_audio_scale : float
+        The same of the pairs with sounds: 100 as published; from scratch
+        rather 1 / 0.07.
 
     Raises
     ------
     ValueError
-        If the towers differ in D.
+        If the towers differ in D, or a scale is not from 1 to 100.
 
     Example
     -------
@@ -83,8 +88,16 @@ class AudioCLIP(ListeningModel):
     {'audio_text': 100.0}
     """
 
-    def __init__(self, audio_encoder, image_encoder, text_encoder):
+    def __init__(
+        self,
+        audio_encoder,
+        image_encoder,
+        text_encoder,
+        initial_scale=1 / 0.07,
+        initial_audio_scale=100.0,
+    ):
         super().__init__()
+        self.locked = set()
         sizes = {
             "the audio encoder's num_classes": audio_encoder.num_classes,
             "the image encoder's embedding_dim": image_encoder.embedding_dim,
@@ -96,12 +109,71 @@ class AudioCLIP(ListeningModel):
         self.audio_encoder = audio_encoder
         self.image_encoder = image_encoder
         self.text_encoder = text_encoder
-        # CLIP's own start; AudioCLIP's comes with CLIP's weights.
-        self.logit_scale = torch.nn.Parameter(torch.tensor(math.log(1 / 0.07)))
-        self.logit_scale_ai = torch.nn.Parameter(torch.tensor(MAX_LOG_SCALE))
-        self.logit_scale_at = torch.nn.Parameter(torch.tensor(MAX_LOG_SCALE))
+        for scale in (initial_scale, initial_audio_scale):
+            if not 1 <= scale <= 100:
+                raise ValueError(
+                    f"an initial scale is {scale}, expected 1 to 100"
+                )
+        audio_scale = torch.tensor(math.log(initial_audio_scale))
+        self.logit_scale = torch.nn.Parameter(
+            torch.tensor(math.log(initial_scale))
+        )
+        self.logit_scale_ai = torch.nn.Parameter(audio_scale.clone())
+        self.logit_scale_at = torch.nn.Parameter(audio_scale)
+        self.clamp_scale()
 
-    def forward(self, wavs=None, images=None, texts=None, lens=None):
+    def lock(self, tower):
+        """Freezes one tower, for good; the published "frozen: IH, TH".
+
+        A locked tower stays in eval mode and keeps nothing for a gradient. The
+        scale of a pair is locked with the second of its towers: nothing is
+        left to be scaled.
+
+        Arguments
+        ---------
+        tower : str
+            "audio", "image" or "text".
+
+        Raises
+        ------
+        ValueError
+            If there is no such tower.
+        """
+        if tower not in ("audio", "image", "text"):
+            raise ValueError(
+                f"tower is '{tower}', expected 'audio', 'image' or 'text'"
+            )
+        self.locked.add(tower)
+        if tower == "audio":
+            self.audio_encoder.requires_grad_(False)
+            self.audio_encoder.eval()
+        else:
+            getattr(self, f"{tower}_encoder").freeze()
+        for pair, name in SCALES.items():
+            if self.locked.issuperset(pair.split("_")):
+                getattr(self, name).requires_grad_(False)
+
+    def train(self, mode=True):
+        """Sets training mode, except that a locked tower stays in eval mode.
+
+        Arguments
+        ---------
+        mode : bool
+            True for training.
+
+        Returns
+        -------
+        AudioCLIP
+            Itself.
+        """
+        super().train(mode)
+        if "audio" in self.locked:
+            self.audio_encoder.eval()
+        return self
+
+    def forward(
+        self, wavs=None, images=None, texts=None, lens=None, present=None
+    ):
         """Embeds whichever modalities are given, for training.
 
         Arguments
@@ -114,12 +186,16 @@ class AudioCLIP(ListeningModel):
             One per item, see `embed_text`.
         lens : torch.Tensor or None
             Relative lengths of the waves, [B].
+        present : dict or None
+            Of the modalities that not every item has, which items have it,
+            bool [B]. What is given of it holds those alone, in order.
 
         Returns
         -------
         dict
             "audio", "image", "text", those given in this order, to
-            L2-normalised embeddings, float32, [B, D].
+            L2-normalised embeddings, float32, [B, D]; zeros for an item
+            without it.
         dict
             "audio_image", "audio_text", "image_text", those of which both are
             given, to what multiplies their cosines, a scalar.
@@ -129,17 +205,31 @@ class AudioCLIP(ListeningModel):
         ValueError
             If nothing is given.
         """
-        embeddings = {}
-        if wavs is not None:
-            embeddings["audio"] = self.encode_audio(wavs, lens)
-        if images is not None:
-            embeddings["image"] = self.encode_image(images)
-        if texts is not None:
-            embeddings["text"] = self.encode_text(texts)
+        given = {
+            "audio": (wavs, lens), "image": (images,), "text": (texts,)
+        }  # fmt: skip
+        embeddings = {
+            name: self._encode(name, inputs, (present or {}).get(name))
+            for name, inputs in given.items()
+            if inputs[0] is not None
+        }
         if not embeddings:
             raise ValueError("nothing to embed: pass wavs, images or texts")
         pairs = ["_".join(p) for p in itertools.combinations(embeddings, 2)]
         return embeddings, {pair: self.scale(pair) for pair in pairs}
+
+    def _encode(self, name, inputs, mask):
+        """Embeds the items that have a modality, [B, D]."""
+        if mask is None:
+            return getattr(self, f"encode_{name}")(*inputs)
+        size = len(mask), self.text_encoder.embedding_dim
+        every = torch.zeros(size, device=mask.device)
+        if len(inputs[0]):
+            embedded = getattr(self, f"encode_{name}")(*inputs)
+            return every.index_copy(0, mask.nonzero()[:, 0], embedded)
+        # The other ranks may have some: their gradients wait for these zeros.
+        tower = getattr(self, f"{name}_encoder").parameters()
+        return every + 0.0 * sum(p.sum() for p in tower if p.requires_grad)
 
     def scale(self, pair):
         """What multiplies the cosines of a pair of modalities.
@@ -292,40 +382,3 @@ class AudioCLIP(ListeningModel):
         """
         for name in SCALES.values():
             getattr(self, name).clamp_(MIN_LOG_SCALE, MAX_LOG_SCALE)
-
-
-def join_labels(texts):
-    """One text for each item, as AudioCLIP writes labels.
-
-    Arguments
-    ---------
-    texts : list
-        Each a str, or a list of str: the labels of an item.
-
-    Returns
-    -------
-    list of str
-        Labels joined with ", "; underscores become spaces.
-
-    Raises
-    ------
-    TypeError
-        If `texts` is one bare string.
-
-    Example
-    -------
-    >>> join_labels([["dog", "sea_waves"], "rain"])
-    ['dog, sea waves', 'rain']
-    """
-    if isinstance(texts, str):
-        raise TypeError(
-            f"expected a list of texts, got the single string {texts!r}: "
-            "put it in a list"
-        )
-    joined = []
-    for x in texts:
-        if isinstance(x, (list, tuple)):
-            x = ", ".join(x)
-        # What is no str is left to the text encoder, which names its row.
-        joined.append(x.replace("_", " ") if isinstance(x, str) else x)
-    return joined

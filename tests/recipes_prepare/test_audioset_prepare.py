@@ -147,3 +147,34 @@ def test_wrong_options_and_encoding(data, preparation):
     )
     with pytest.raises(DataError, match="indices.csv, line 4: is not UTF-8"):
         preparation("AudioSet")
+
+
+def test_videos(data, preparation):
+    """A row knows its video; without a sound file it is heard from there."""
+    (data / "films").mkdir()
+    for name in ("--a_bcdefg1_30_40.mp4", "gone_efgh_3.webm"):
+        (data / "films" / name).write_bytes(bytes(2000))
+    parts, report = preparation("AudioSet", videos=True)
+    row = parts["train"]["--a_bcdefg1"]
+    assert row["path"] == "{data_root}/train/--a_bcdefg1_30_40.flac"
+    assert row["video"] == "../films/--a_bcdefg1_30_40.mp4"
+    assert "video" not in parts["train"]["unbal_fgh_4"]
+    row = parts["train"]["gone_efgh_3"]
+    assert row["path"] == "{data_root}/films/gone_efgh_3.webm"
+    assert row["video"] == "gone_efgh_3.webm"
+    assert report["missing"] == {"train": 0, "test": 0}
+    with pytest.raises(DataError, match="with videos set decode: False"):
+        preparation("AudioSet", videos=True, decode=True)
+
+
+def test_validation_clips(data, preparation):
+    """Of the training lists, by identifier, of those that are there."""
+    parts, report = preparation("AudioSet", valid_clips=1)
+    assert report["clips"] == {"train": 3, "valid": 1, "test": 1}
+    chosen = set(parts["valid"])
+    assert not chosen & set(parts["train"])
+    again, _ = preparation("AudioSet", valid_clips=1)
+    assert set(again["valid"]) == chosen
+    parts, report = preparation("AudioSet", valid_clips=50)
+    assert report["clips"] == {"train": 2, "valid": 2, "test": 1}
+    assert chosen < set(parts["valid"])
