@@ -14,7 +14,7 @@ ROOT = pathlib.Path(__file__).parent
 
 
 def pytest_configure(config):
-    """One thread in each worker, and in what it starts: they share the cores."""
+    """One thread in each worker and in what it starts: they share the cores."""
     if hasattr(config, "workerinput"):
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         torch.set_num_threads(1)

@@ -25,13 +25,9 @@ from speechbrain_clap.dataio.modifier_pairs import (
     ModifierPairs,
     read_modifier_pairs,
 )
-from speechbrain_clap.evaluation.running import run_recipe
+from speechbrain_clap.evaluation.running import load_experiment, run_recipe
 from speechbrain_clap.models.export import export_model
-from speechbrain_clap.utils.hparams import (
-    HparamsError,
-    check_same_experiment,
-    load_hparams,
-)
+from speechbrain_clap.utils.hparams import HparamsError
 
 
 def train(hparams_file, run_opts, overrides):
@@ -46,17 +42,16 @@ def train(hparams_file, run_opts, overrides):
     overrides : dict
         Changes to the YAML.
     """
-    hparams = load_hparams(hparams_file, overrides)
-    hparams = hparams.get("experiment", hparams)  # another row of the table
+    hparams = load_experiment(hparams_file, run_opts, overrides)
+    sb.create_experiment_directory(
+        hparams["output_folder"], hparams_file, overrides
+    )
     if hparams["data_folder"] is None:
         raise HparamsError(
             "--data_folder is not given: the pairs that synthesise.py or "
             "apwd_prepare.py left, see recipes/APwD/README.md"
         )
     output_folder = pathlib.Path(hparams["output_folder"])
-    if not run_opts.get("test_only"):
-        check_same_experiment(output_folder, hparams_file, overrides)
-    sb.create_experiment_directory(output_folder, hparams_file, overrides)
 
     # Data
     manifest, labels = hparams["train_manifest"], hparams["labels"]

@@ -45,7 +45,6 @@ def train(hparams_file, run_opts, overrides):
     sb.create_experiment_directory(
         hparams["output_folder"], hparams_file, overrides
     )
-    hparams = hparams.get("experiment", hparams)  # another's, with changes
     training, model = hparams["training"], hparams["audioclip"]
     modalities = hparams["modalities"]
 

@@ -22,9 +22,8 @@ from speechbrain_clap.brains.pairs import PairsBrain
 from speechbrain_clap.checkpoints.start import start_from
 from speechbrain_clap.dataio.pair_sets import PairSets
 from speechbrain_clap.evaluation.pairs import evaluate_pairs
-from speechbrain_clap.evaluation.running import run_recipe
+from speechbrain_clap.evaluation.running import load_experiment, run_recipe
 from speechbrain_clap.models.export import export_clap
-from speechbrain_clap.utils.hparams import check_same_experiment, load_hparams
 
 
 def train(hparams_file, run_opts, overrides):
@@ -39,13 +38,9 @@ def train(hparams_file, run_opts, overrides):
     overrides : dict
         Changes to the YAML.
     """
-    hparams = load_hparams(hparams_file, overrides)
-    if not run_opts.get("test_only"):
-        check_same_experiment(hparams["output_folder"], hparams_file, overrides)
+    hparams = load_experiment(hparams_file, run_opts, overrides)
     sb.create_experiment_directory(
-        experiment_directory=hparams["output_folder"],
-        hyperparams_to_save=hparams_file,
-        overrides=overrides,
+        hparams["output_folder"], hparams_file, overrides
     )
 
     # Prepare

@@ -21,14 +21,10 @@ from speechbrain_clap.dataio.pair_sets import kept_pairs
 from speechbrain_clap.dataio.pairs import ManifestPairs
 from speechbrain_clap.dataio.replay import ReplayBatches
 from speechbrain_clap.evaluation.pairs import evaluate_pairs
-from speechbrain_clap.evaluation.running import run_recipe
+from speechbrain_clap.evaluation.running import load_experiment, run_recipe
 from speechbrain_clap.inference.loading import load_clap
 from speechbrain_clap.models.export import export_like
-from speechbrain_clap.utils.hparams import (
-    HparamsError,
-    check_same_experiment,
-    load_hparams,
-)
+from speechbrain_clap.utils.hparams import HparamsError
 
 
 def train(hparams_file, run_opts, overrides):
@@ -43,10 +39,7 @@ def train(hparams_file, run_opts, overrides):
     overrides : dict
         Changes to the YAML.
     """
-    hparams = load_hparams(hparams_file, overrides)
-    hparams = hparams.get("experiment", hparams)  # a row of a table
-    if not run_opts.get("test_only"):
-        check_same_experiment(hparams["output_folder"], hparams_file, overrides)
+    hparams = load_experiment(hparams_file, run_opts, overrides)
     sb.create_experiment_directory(
         hparams["output_folder"], hparams_file, overrides
     )

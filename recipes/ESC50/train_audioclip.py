@@ -19,10 +19,10 @@ from speechbrain_clap.brains.locked import UnlockedParts
 from speechbrain_clap.checkpoints.audio_head import load_audio_head
 from speechbrain_clap.checkpoints.start_audioclip import start_audioclip
 from speechbrain_clap.evaluation.folds import cross_validate
+from speechbrain_clap.evaluation.running import load_experiment
 from speechbrain_clap.evaluation.zero_shot import evaluate_fold
 from speechbrain_clap.models.export import export_model
 from speechbrain_clap.synthesis.sounds import synthesise_esc10
-from speechbrain_clap.utils.hparams import check_same_experiment, load_hparams
 
 
 def run_fold(hparams_file, run_opts, overrides):
@@ -37,11 +37,7 @@ def run_fold(hparams_file, run_opts, overrides):
     overrides : dict
         Changes to the YAML.
     """
-    hparams = load_hparams(hparams_file, overrides)
-    while "experiment" in hparams:  # a row of a table
-        hparams = hparams["experiment"]
-    if not run_opts.get("test_only"):
-        check_same_experiment(hparams["output_folder"], hparams_file, overrides)
+    hparams = load_experiment(hparams_file, run_opts, overrides)
     sb.create_experiment_directory(
         hparams["output_folder"], hparams_file, overrides
     )

@@ -17,10 +17,10 @@ from speechbrain.utils.distributed import run_on_main
 
 from speechbrain_clap.brains.clap import CLAPBrain
 from speechbrain_clap.evaluation.folds import cross_validate
+from speechbrain_clap.evaluation.running import load_experiment
 from speechbrain_clap.evaluation.zero_shot import evaluate_fold
 from speechbrain_clap.models.export import export_clap
 from speechbrain_clap.synthesis.sounds import synthesise_esc10
-from speechbrain_clap.utils.hparams import check_same_experiment, load_hparams
 
 FOLDS = [1, 2, 3, 4, 5]
 
@@ -37,13 +37,9 @@ def run_fold(hparams_file, run_opts, overrides):
     overrides : dict
         Changes to the YAML.
     """
-    hparams = load_hparams(hparams_file, overrides)
-    if not run_opts.get("test_only"):
-        check_same_experiment(hparams["output_folder"], hparams_file, overrides)
+    hparams = load_experiment(hparams_file, run_opts, overrides)
     sb.create_experiment_directory(
-        experiment_directory=hparams["output_folder"],
-        hyperparams_to_save=hparams_file,
-        overrides=overrides,
+        hparams["output_folder"], hparams_file, overrides
     )
 
     # Prepare

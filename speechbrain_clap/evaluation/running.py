@@ -128,7 +128,8 @@ def load_experiment(hparams_file, run_opts, overrides):
     Returns
     -------
     dict
-        The hyperparameters, with the objects made.
+        The hyperparameters, with the objects made: of a row of a table those
+        of the `experiment` that it takes in.
 
     Raises
     ------
@@ -143,6 +144,8 @@ def load_experiment(hparams_file, run_opts, overrides):
     speechbrain_clap.utils.hparams.HparamsError: no.yaml: there is no such ...
     """
     hparams = load_hparams(hparams_file, overrides)
+    while "experiment" in hparams:
+        hparams = hparams["experiment"]
     if not run_opts.get("test_only"):
         check_same_experiment(hparams["output_folder"], hparams_file, overrides)
     return hparams
