@@ -46,6 +46,7 @@ def train(hparams_file, run_opts, overrides):
     sb.create_experiment_directory(
         hparams["output_folder"], hparams_file, overrides
     )
+    hparams = hparams.get("experiment", hparams)  # a row of a table
     if hparams["data_folder"] is None:
         raise HparamsError(
             "--data_folder is not given: the pairs that synthesise.py or "

@@ -39,6 +39,7 @@ def train(hparams_file, run_opts, overrides):
     sb.create_experiment_directory(
         hparams["output_folder"], hparams_file, overrides
     )
+    hparams = hparams.get("experiment", hparams)  # a row of a table
     training, tagger = hparams["training"], hparams["tagger"]
 
     # Data

@@ -41,6 +41,8 @@ def run_fold(hparams_file, run_opts, overrides):
     sb.create_experiment_directory(
         hparams["output_folder"], hparams_file, overrides
     )
+    while "experiment" in hparams:  # a row of a table
+        hparams = hparams["experiment"]
 
     # Prepare
     if hparams["data_folder"] == hparams["made_up_folder"]:

@@ -128,8 +128,7 @@ def load_experiment(hparams_file, run_opts, overrides):
     Returns
     -------
     dict
-        The hyperparameters, with the objects made: of a row of a table those
-        of the `experiment` that it takes in.
+        The hyperparameters, with the objects made.
 
     Raises
     ------
@@ -144,8 +143,6 @@ def load_experiment(hparams_file, run_opts, overrides):
     speechbrain_clap.utils.hparams.HparamsError: no.yaml: there is no such ...
     """
     hparams = load_hparams(hparams_file, overrides)
-    while "experiment" in hparams:
-        hparams = hparams["experiment"]
     if not run_opts.get("test_only"):
         check_same_experiment(hparams["output_folder"], hparams_file, overrides)
     return hparams
