@@ -280,3 +280,42 @@ class ExponentialDecay:
         """
         del end_of_epoch
         self.epochs = torch.load(path, weights_only=True)["epochs"]
+
+
+def named_schedule(name, warmup=0.0, patience=10):
+    """Makes a schedule, for a YAML that lets its reader choose.
+
+    Arguments
+    ---------
+    name : str
+        "plateau": a tenth of the rate when the loss has stopped to fall;
+        "cosine": down to zero over the whole training.
+    warmup : float
+        For "cosine", the share of the steps over which the rate rises.
+    patience : int
+        For "plateau", epochs without a lower loss that are borne before.
+
+    Returns
+    -------
+    ReduceOnPlateau or WarmupCosine
+        The schedule.
+
+    Raises
+    ------
+    ValueError
+        If there is no such schedule.
+
+    Example
+    -------
+    >>> named_schedule("plateau", patience=3).patience
+    3
+    >>> named_schedule("linear")
+    Traceback (most recent call last):
+    ...
+    ValueError: schedule is 'linear', expected 'plateau' or 'cosine'
+    """
+    if name == "plateau":
+        return ReduceOnPlateau(factor=0.1, patience=patience)
+    if name == "cosine":
+        return WarmupCosine(warmup=warmup, final=0.0)
+    raise ValueError(f"schedule is '{name}', expected 'plateau' or 'cosine'")
