@@ -76,7 +76,9 @@ def write_tagging(
 
     def _statistic(drawn):
         # A class that a draw has no clip of is left out of that draw.
-        return [np.nanmean([r.average_precision(drawn) for r in rankings])]
+        each = np.array([r.average_precision(drawn) for r in rankings])
+        known = each[~np.isnan(each)]
+        return [known.mean() if len(known) else np.nan]
 
     interval = cluster_bootstrap(
         _statistic, np.arange(len(ids)), resamples=RESAMPLES

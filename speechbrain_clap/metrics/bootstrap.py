@@ -19,7 +19,8 @@ def cluster_bootstrap(statistic, clusters, level=0.95, resamples=1000, seed=0):
     ---------
     statistic : callable
         Takes how often each query was drawn, int [Q], and gives the
-        statistics of that draw, [S].
+        statistics of that draw, [S]; NaN where it has none: such draws are
+        left out.
     clusters : array_like
         The group that each query belongs to, int [Q], from 0.
     level : float
@@ -49,7 +50,7 @@ def cluster_bootstrap(statistic, clusters, level=0.95, resamples=1000, seed=0):
         drawn = np.bincount(random.integers(count, size=count), None, count)
         draws.append(statistic(drawn[clusters]))
     tail = (1 - level) / 2
-    return np.quantile(np.array(draws), [tail, 1 - tail], axis=0).T
+    return np.nanquantile(np.array(draws), [tail, 1 - tail], axis=0).T
 
 
 def weighted_median(values, times):
