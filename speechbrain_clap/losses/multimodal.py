@@ -101,7 +101,7 @@ class MultimodalLoss(torch.nn.Module):
             total, pairs = 0.0, 0
             for x, y in itertools.combinations(own, 2):
                 scale, both = scales[f"{x}_{y}"].float(), items.with_both(x, y)
-                if not bool(both.any()):
+                if both is not None and not bool(both.any()):
                     # Nothing to learn, and yet a part of the graph: DDP waits.
                     zero = own[x].sum() + own[y].sum()
                     total = total + 0.0 * scale * zero
@@ -151,19 +151,29 @@ class _Items:
         return x if self.alone else gather_with_gradient(x)
 
     def with_both(self, x, y):
-        """Which items have two modalities, bool [N]."""
+        """Which items have two modalities, bool [N]; None: all of them.
+
+        Masks make the device wait, which a batch that lacks nothing need not.
+        """
+        if x not in self.has and y not in self.has:
+            return None
         every = torch.ones_like(self.weights, dtype=torch.bool)
         return every & self.has.get(x, every) & self.has.get(y, every)
 
     def cross_entropy(self, scale, own, union, both):
         """sum_i w_i CE_i / sum_i w_i, CE_i = -log softmax(s x_i Y^T)_i."""
-        here = both[self.mine]
-        place = both.cumsum(0) - 1  # among those of the union that have both
-        right = place[self.mine][here]
-        logits = scale * own[here] @ union[both].T
-        each = cross_entropy(logits, right, reduction="none")
-        share = self.weights[self.mine][here] / self.weights[both].sum()
-        return self.ranks * (share * each).sum()
+        right = torch.arange(self.mine.start, self.mine.stop, device=own.device)
+        weights, total = self.weights[self.mine], self.weights.sum()
+        if both is not None:
+            here = both[self.mine]
+            place = (
+                both.cumsum(0) - 1
+            )  # among those of the union that have both
+            right, weights = place[self.mine][here], weights[here]
+            own, union = own[here], union[both]
+            total = self.weights[both].sum()
+        each = cross_entropy(scale * own @ union.T, right, reduction="none")
+        return self.ranks * (weights / total * each).sum()
 
 
 def _check(embeddings, scales, present):
