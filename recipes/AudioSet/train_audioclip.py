@@ -110,7 +110,18 @@ def train(hparams_file, run_opts, overrides):
         return folder / "audioclip.ckpt"
 
     def _write(folder, description, protocol):
-        write_cross_modal(folder, *brain.results(), description, protocol)
+        source = sets.tests[description["dataset"]]
+        write_cross_modal(
+            folder,
+            *brain.results(),
+            description,
+            protocol,
+            files={
+                f"{source.name}/{id_}": (source.file(i), *source.span(i))
+                for i, id_ in enumerate(source.ids)
+            },
+            images=pictures and pictures.frame,
+        )
 
     facts = {
         "modalities": modalities,

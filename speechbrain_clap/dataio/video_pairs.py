@@ -198,13 +198,30 @@ class Pictures:
         bool
             Whether there is one.
         """
-        count = self.frames.count(clip)
-        frame = None
-        if count:
-            frame = self.frames.read(clip, min(int(draw * count), count - 1))
+        frame = self.frame(clip, draw)
         if frame is None:
             return torch.zeros(3, self.image_size, self.image_size), False
         return self.preprocess(frame), True
+
+    def frame(self, clip, draw=0.5):
+        """Reads a frame as it is.
+
+        Arguments
+        ---------
+        clip : str
+            "set/id".
+        draw : float
+            Which frame, as for a call.
+
+        Returns
+        -------
+        torch.Tensor or None
+            uint8, [3, H, W]; None where there is none.
+        """
+        count = self.frames.count(clip)
+        if not count:
+            return None
+        return self.frames.read(clip, min(int(draw * count), count - 1))
 
 
 class TrainingPictures:

@@ -14,6 +14,7 @@ FLOORS = {
     "lobes": 1,
     "losses": 1,
     "augment": 1,
+    "optimizers": 1,
     "schedulers": 1,
     "models": 2,
     "checkpoints": 2,
