@@ -9,6 +9,7 @@ import statistics
 import time
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 
 def describe_device(device):
@@ -76,6 +77,100 @@ def time_in_turns(ours, theirs, rounds=10, warm_up=2, device="cpu"):
             if turn >= warm_up:
                 record.append(1000 * (time.perf_counter() - start))
     return statistics.median(times[0]), statistics.median(times[1])
+
+
+def matrix_rate(device, dtype):
+    """Floating-point operations per second of large matrix products.
+
+    Arguments
+    ---------
+    device : str
+        "cpu" or "cuda".
+    dtype : torch.dtype
+        Of the matrices.
+
+    Returns
+    -------
+    float
+        Operations per second.
+
+    Example
+    -------
+    >>> matrix_rate("cpu", torch.float32) > 0
+    True
+    """
+    size = 2048 if device == "cpu" else 8192
+    a = torch.randn(size, size, device=device, dtype=dtype)
+    best = float("inf")
+    for _ in range(6):
+        start = time.perf_counter()
+        a @ a
+        if device != "cpu":
+            torch.cuda.synchronize()
+        best = min(best, time.perf_counter() - start)
+    return 2 * size**3 / best
+
+
+def count_operations(function):
+    """Floating-point operations of one call.
+
+    Arguments
+    ---------
+    function : callable
+        Called with no argument.
+
+    Returns
+    -------
+    int
+        Their number.
+
+    Example
+    -------
+    >>> count_operations(lambda: torch.ones(2, 3) @ torch.ones(3, 5))
+    60
+    """
+    with FlopCounterMode(display=False) as counter:
+        function()
+    return counter.get_total_flops()
+
+
+def training_step(network, forward, precision, device):
+    """A function that runs forward and backward once.
+
+    Arguments
+    ---------
+    network : torch.nn.Module
+        Whose gradients are emptied.
+    forward : callable
+        Its forward, to a tensor.
+    precision : bool
+        True: in bf16.
+    device : str
+        "cpu" or "cuda".
+
+    Returns
+    -------
+    callable
+        To be called with no argument.
+
+    Example
+    -------
+    >>> network = torch.nn.Linear(2, 2)
+    >>> step = training_step(
+    ...     network, lambda: network(torch.ones(1, 2)), False, "cpu"
+    ... )
+    >>> step()
+    >>> network.weight.grad is None
+    False
+    """
+
+    def _step():
+        network.zero_grad(set_to_none=True)
+        with torch.autocast(device, torch.bfloat16, enabled=precision):
+            loss = forward().float().square().mean()
+        loss.backward()
+
+    return _step
 
 
 def make_claim(

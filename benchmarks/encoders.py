@@ -13,18 +13,19 @@ Authors
 """
 
 import argparse
-import time
 from importlib.metadata import version
 
 import torch
 from common import (
+    count_operations,
     describe_device,
     make_claim,
+    matrix_rate,
     print_report,
     time_in_turns,
+    training_step,
 )
 from torch.nn.functional import cosine_similarity
-from torch.utils.flop_counter import FlopCounterMode
 from transformers import ClapAudioConfig, ClapAudioModel
 
 from speechbrain_clap.lobes.esresnext import ESResNeXt
@@ -76,80 +77,6 @@ def make_htsats(device):
     )
     theirs = ClapAudioModel(ClapAudioConfig()).to(device).eval()
     return ours, theirs
-
-
-def matrix_rate(device, dtype):
-    """Floating-point operations per second of large matrix products.
-
-    Arguments
-    ---------
-    device : str
-        "cpu" or "cuda".
-    dtype : torch.dtype
-        Of the matrices.
-
-    Returns
-    -------
-    float
-        Operations per second.
-    """
-    size = 2048 if device == "cpu" else 8192
-    a = torch.randn(size, size, device=device, dtype=dtype)
-    best = float("inf")
-    for _ in range(6):
-        start = time.perf_counter()
-        a @ a
-        if device != "cpu":
-            torch.cuda.synchronize()
-        best = min(best, time.perf_counter() - start)
-    return 2 * size**3 / best
-
-
-def count_operations(function):
-    """Floating-point operations of one call.
-
-    Arguments
-    ---------
-    function : callable
-        Called with no argument.
-
-    Returns
-    -------
-    int
-        Their number.
-    """
-    with FlopCounterMode(display=False) as counter:
-        function()
-    return counter.get_total_flops()
-
-
-def training_step(network, forward, precision, device):
-    """A function that runs forward and backward once.
-
-    Arguments
-    ---------
-    network : torch.nn.Module
-        Whose gradients are emptied.
-    forward : callable
-        Its forward, to a tensor.
-    precision : bool
-        Whether in bf16.
-    device : str
-        "cpu" or "cuda".
-
-    Returns
-    -------
-    callable
-        To be called with no argument.
-    """
-
-    def _step():
-        network.zero_grad(set_to_none=True)
-        with torch.autocast(device, torch.bfloat16, enabled=precision):
-            loss = forward().float().square().mean()
-        loss.backward()
-
-    return _step
 
 
 def compare_htsat(device, rounds):
