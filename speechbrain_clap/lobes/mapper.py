@@ -245,3 +245,50 @@ class TransformerMapper(torch.nn.Module):
             f"prefix_length={self.prefix_length}, "
             f"audio_length={self.audio_length}"
         )
+
+
+class MLPMapper(torch.nn.Module):
+    """ClipCap's other mapper, for a language model that learns too.
+
+    Two linear layers with a tanh between them; their output is the prefix.
+    Nothing stands beside what was heard, so that a small model from random
+    weights finds it at once, where the learned vectors of a
+    ``TransformerMapper`` drown it for long.
+
+    Arguments
+    ---------
+    in_dim : int
+        Dimension of the embedding.
+    out_dim : int
+        Width of the language model.
+    prefix_length : int
+        Vectors of the prefix.
+
+    Example
+    -------
+    >>> MLPMapper(16, 8, prefix_length=4)(torch.randn(2, 16)).shape
+    torch.Size([2, 4, 8])
+    """
+
+    def __init__(self, in_dim, out_dim, prefix_length=10):
+        super().__init__()
+        self.out_dim = out_dim
+        hidden = prefix_length * out_dim // 2
+        self.linear1 = torch.nn.Linear(in_dim, hidden)
+        self.linear2 = torch.nn.Linear(hidden, prefix_length * out_dim)
+
+    def forward(self, embeddings):
+        """Maps embeddings to prefixes.
+
+        Arguments
+        ---------
+        embeddings : torch.Tensor
+            [B, in_dim].
+
+        Returns
+        -------
+        torch.Tensor
+            [B, prefix_length, out_dim].
+        """
+        x = self.linear2(self.linear1(embeddings).tanh())
+        return x.unflatten(1, (-1, self.out_dim))

@@ -40,9 +40,11 @@ class PrefixDecoder(torch.nn.Module):
     tokenizer_source : str, pathlib.Path or transformers tokenizer, optional
         Where the tokenizer lies, or the tokenizer. Default: `source`, unless
         that is a configuration. It is read when strings are asked for.
-    frozen : bool
+    frozen : bool or int
         If True, the model stays in eval mode and its weights get no gradient;
-        the prefix still gets one.
+        the prefix still gets one. A number: partly frozen, so many of the
+        first blocks and the embeddings (with the head, where it is tied to
+        them) get none. False: all of it learns.
     save_path : str or pathlib.Path, optional
         Folder for downloads. Default: Hugging Face's cache (``HF_HOME``).
     local_files_only : bool
@@ -53,7 +55,8 @@ class PrefixDecoder(torch.nn.Module):
     OSError
         If the model is neither on the disk nor to be had from the hub.
     ValueError
-        If weights are asked of a configuration.
+        If weights are asked of a configuration, or more blocks are to be
+        frozen than there are.
 
     Example
     -------
@@ -98,9 +101,11 @@ class PrefixDecoder(torch.nn.Module):
         self.register_load_state_dict_pre_hook(_complete_tied)
         self.register_load_state_dict_post_hook(_tie)
         self.frozen = frozen
-        if frozen:
+        if frozen is True:
             self.requires_grad_(False)
             self.eval()
+        elif frozen:
+            _freeze_first(self.model, frozen)
 
     @functools.cached_property
     def tokenizer(self):
@@ -136,24 +141,34 @@ class PrefixDecoder(torch.nn.Module):
             Logits [B, L + 1, vocab_size], those of the token that follows:
             first the prefix, then each token.
         """
-        length = token_ids.shape[1]
-        self.check_length(prefix.shape[1] + length)
-        tokens = self.model.get_input_embeddings()(token_ids)
-        embeddings = torch.cat([prefix.to(tokens.dtype), tokens], 1)
+        embeddings = self._embed(prefix, token_ids)
+        self.check_length(embeddings.shape[1])
         output = self.model(
             inputs_embeds=embeddings,
             use_cache=False,
-            logits_to_keep=length + 1,
+            logits_to_keep=token_ids.shape[1] + 1,
         )
         return output.logits
 
-    def start(self, prefix):
+    def _embed(self, prefix, token_ids):
+        """Prefix and tokens as vectors, [B, P + L, embedding_dim]."""
+        table = self.model.get_input_embeddings()
+        prefix = prefix.to(table.weight.dtype)
+        if token_ids is None:
+            return prefix
+        return torch.cat([prefix, table(token_ids)], 1)
+
+    def start(self, prefix, token_ids=None, room=0):
         """Begins to write.
 
         Arguments
         ---------
         prefix : torch.Tensor
             [B, P, embedding_dim].
+        token_ids : torch.Tensor or None
+            A text that stands between the prefix and what is written, [B, L].
+        room : int
+            How many tokens may be read after it.
 
         Returns
         -------
@@ -161,10 +176,16 @@ class PrefixDecoder(torch.nn.Module):
             Logits of the first token [B, vocab_size].
         transformers.Cache
             Keys and values of the B rows, for `proceed`.
+
+        Raises
+        ------
+        ValueError
+            If the model has too few positions.
         """
-        weight = self.model.get_input_embeddings().weight
+        embeddings = self._embed(prefix, token_ids)
+        self.check_length(embeddings.shape[1] + room)
         output = self.model(
-            inputs_embeds=prefix.to(weight.dtype),
+            inputs_embeds=embeddings,
             use_cache=True,
             logits_to_keep=1,
         )
@@ -194,6 +215,59 @@ class PrefixDecoder(torch.nn.Module):
             use_cache=True,
         )
         return output.logits[:, -1]
+
+    @property
+    def end_id(self):
+        """The token that ends a text.
+
+        Returns
+        -------
+        int
+            The tokenizer's end of text: 50256 of GPT2.
+
+        Raises
+        ------
+        OSError, ValueError
+            See `tokenizer`; or if it has no such token.
+        """
+        if self.tokenizer.eos_token_id is None:
+            raise ValueError(
+                "the language model's tokenizer has no end of text: name the "
+                "token that ends a caption as stop_id"
+            )
+        return self.tokenizer.eos_token_id
+
+    def fit_vocabulary(self, captions):
+        """Nothing: the vocabulary is the language model's own.
+
+        Arguments
+        ---------
+        captions : iterable of str
+            Not read.
+        """
+
+    def encode(self, texts, continued=False):
+        """Cuts texts into tokens, with no special ones.
+
+        Arguments
+        ---------
+        texts : list of str
+            "" gives no token.
+        continued : bool
+            The texts follow others: they begin with a blank.
+
+        Returns
+        -------
+        list of list of int
+            One for each.
+
+        Raises
+        ------
+        OSError, ValueError
+            See `tokenizer`.
+        """
+        texts = [f" {text}" if continued and text else text for text in texts]
+        return self.tokenizer(texts, add_special_tokens=False)["input_ids"]
 
     def decode(self, ids):
         """The text of some tokens.
@@ -248,7 +322,7 @@ class PrefixDecoder(torch.nn.Module):
         PrefixDecoder
             Itself.
         """
-        return super().train(mode and not self.frozen)
+        return super().train(mode and self.frozen is not True)
 
     def extra_repr(self):
         """Tells the sizes, for ``print``.
@@ -283,6 +357,22 @@ def _load_model(folder):
     )
 
     return HFTransformersInterface(str(folder), with_lm_head=True).model
+
+
+def _freeze_first(model, count):
+    """Takes the gradient from the embeddings and the first blocks."""
+    depth = model.config.num_hidden_layers
+    if not 0 < count <= depth:
+        raise ValueError(
+            f"frozen={count}: expected True, False, or a number of blocks from "
+            f"1 to {depth}, which the language model has"
+        )
+    lists = [m for m in model.modules() if isinstance(m, torch.nn.ModuleList)]
+    blocks = next(m for m in lists if len(m) == depth)
+    for module in model.modules():
+        if isinstance(module, torch.nn.Embedding):
+            module.requires_grad_(False)
+    blocks[:count].requires_grad_(False)
 
 
 def _tied(model):

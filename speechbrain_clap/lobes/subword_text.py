@@ -4,17 +4,18 @@ Authors
  * The speechbrain_clap team 2026
 """
 
-import io
-
 import sentencepiece
 import torch
 
+from speechbrain_clap.lobes.subword_vocabulary import (
+    BYTES,
+    PADDING_ID,
+    UNKNOWN_ID,
+    learn_pieces,
+)
 from speechbrain_clap.lobes.text_encoder import TextEncoder
 
-PADDING_ID = 0
-UNKNOWN_ID = 1
-# Padding, unknown and the 256 bytes that spell whatever no piece covers.
-FIXED_PIECES = 2 + 256
+FIXED_PIECES = 2 + BYTES  # padding, unknown, bytes
 COMMON = 1e-3  # a piece of this probability has half the weight of a rare one
 
 
@@ -145,42 +146,13 @@ class SubwordTransformer(TextEncoder):
             If there is no caption with a visible character, or the captions
             hold more distinct characters than `vocab_size`.
         """
-        captions = sorted(captions)
-        if not any(caption.strip() for caption in captions):
-            raise ValueError(
-                f"cannot learn a vocabulary: none of the {len(captions)} "
-                "captions holds any text"
+        self._set_vocabulary(
+            learn_pieces(
+                captions,
+                self.vocab_size + FIXED_PIECES,
+                self.character_coverage,
             )
-        written = io.BytesIO()
-        try:
-            sentencepiece.SentencePieceTrainer.train(
-                sentence_iterator=iter(captions),
-                model_writer=written,
-                model_type="unigram",
-                vocab_size=self.vocab_size + FIXED_PIECES,
-                # Few captions hold fewer pieces than asked for.
-                hard_vocab_limit=False,
-                byte_fallback=True,
-                character_coverage=self.character_coverage,
-                normalization_rule_name="nmt_nfkc_cf",
-                pad_id=PADDING_ID,
-                unk_id=UNKNOWN_ID,
-                bos_id=-1,
-                eos_id=-1,
-                # One thread: sums in several have no fixed order.
-                num_threads=1,
-                minloglevel=2,
-            )
-        except RuntimeError as error:
-            characters = len(set("".join(captions)))
-            raise ValueError(
-                f"cannot learn a vocabulary of vocab_size={self.vocab_size} "
-                f"from {len(captions)} captions with {characters} distinct "
-                "characters: raise vocab_size above that number, or lower "
-                f"character_coverage={self.character_coverage}, down to 0.98 "
-                f"(rare ones are spelled in bytes). SentencePiece: {error}"
-            ) from error
-        self._set_vocabulary(written.getvalue())
+        )
 
     def _set_vocabulary(self, serialised):
         """Takes a serialised SentencePiece model; empty bytes for none."""

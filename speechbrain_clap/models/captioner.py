@@ -8,22 +8,22 @@ Authors
  * The speechbrain_clap team 2026
 """
 
-import torch
 from torch.nn.functional import normalize
 
-from speechbrain_clap.models.beam_search import beam_search
-from speechbrain_clap.models.listening import ListeningModel
+from speechbrain_clap.models.writing import WritingModel
 
 # The id at which the published captioner stops: GPT2's lone space, the first
 # of the two tokens of ' <|endoftext|>', which ends its training captions.
 PUBLISHED_STOP = 220
 
 
-class Captioner(ListeningModel):
+class Captioner(WritingModel):
     """An audio encoder, a mapper and a language model.
 
     The audio embedding, of length 1, becomes a prefix of vectors, which the
-    language model continues. Published sizes: HTSAT with
+    language model continues; a text prompt that names a task may stand between
+    the two. With `frames` the mapper gets the embeddings of all frames, and
+    the decoder looks at them. Published sizes: HTSAT with
     ``ResidualProjection(768, 1024)``, ``TransformerMapper()``, and
     ``PrefixDecoder("gpt2")``.
 
@@ -36,11 +36,26 @@ class Captioner(ListeningModel):
         [B, Da] to [B, D].
     mapper : torch.nn.Module
         [B, D] to a prefix [B, P, W], such as
-        ``speechbrain_clap.lobes.mapper.TransformerMapper``.
+        ``speechbrain_clap.lobes.mapper.TransformerMapper``; with `frames`
+        [B, N, D] to [B, N, W], such as
+        ``speechbrain_clap.lobes.caption_decoder.FrameMapper``.
     decoder : torch.nn.Module
-        A ``speechbrain_clap.lobes.prefix_decoder.PrefixDecoder`` of width W.
+        A ``speechbrain_clap.lobes.prefix_decoder.PrefixDecoder`` of width W,
+        a ``SubwordDecoder`` or a ``CaptionDecoder``.
     normalise_prefix : bool
         Whether the embedding is brought to length 1 before the mapper.
+    frames : bool
+        Whether the mapper gets the embeddings of frames, of which the audio
+        encoder's ``forward_frames`` tells. Padding is then heard: clips are
+        to be brought to one length.
+    stop_id : int or None
+        Token that ends a caption. The published 220 is a lone space, which
+        precedes GPT2's real end of text. None: the decoder's own end.
+
+    Attributes
+    ----------
+    locked : set of str
+        Has "audio" once that is locked.
 
     Raises
     ------
@@ -49,6 +64,7 @@ class Captioner(ListeningModel):
 
     Example
     -------
+    >>> import torch
     >>> from speechbrain_clap.lobes.cnn14 import CNN6
     >>> from speechbrain_clap.lobes.features import LogMel
     >>> from speechbrain_clap.lobes.mapper import TransformerMapper
@@ -76,6 +92,8 @@ class Captioner(ListeningModel):
         mapper,
         decoder,
         normalise_prefix=True,
+        frames=False,
+        stop_id=PUBLISHED_STOP,
     ):
         super().__init__()
         if mapper.out_dim != decoder.embedding_dim:
@@ -89,6 +107,77 @@ class Captioner(ListeningModel):
         self.mapper = mapper
         self.decoder = decoder
         self.normalise_prefix = normalise_prefix
+        self.frames = frames
+        self._stop_id = stop_id
+        self.locked = set()
+
+    @property
+    def stop_id(self):
+        """The token that ends a caption.
+
+        Returns
+        -------
+        int
+            As given, or the decoder's own.
+        """
+        return self.decoder.end_id if self._stop_id is None else self._stop_id
+
+    def lock(self, tower):
+        """Freezes the audio encoder and its projection, as ClapCap does.
+
+        Arguments
+        ---------
+        tower : str
+            "audio". A language model is frozen as it is made.
+
+        Raises
+        ------
+        ValueError
+            If it is another one.
+        """
+        if tower != "audio":
+            raise ValueError(f"tower is '{tower}', expected 'audio'")
+        self.locked.add(tower)
+        for part in (self.audio_encoder, self.audio_projection):
+            part.requires_grad_(False).eval()
+
+    def train(self, mode=True):
+        """Sets training mode, except that what is locked stays in eval mode.
+
+        Arguments
+        ---------
+        mode : bool
+            True for training.
+
+        Returns
+        -------
+        Captioner
+            Itself.
+        """
+        super().train(mode)
+        if "audio" in self.locked:
+            self.audio_encoder.eval()
+            self.audio_projection.eval()
+        return self
+
+    def features(self, wavs, lens=None):
+        """What the audio encoder makes of sounds, before the projection.
+
+        Arguments
+        ---------
+        wavs : torch.Tensor
+            Waves in [-1, 1], [B, T].
+        lens : torch.Tensor or None
+            Relative lengths, [B]; not looked at with `frames`.
+
+        Returns
+        -------
+        torch.Tensor
+            [B, Da]; with `frames` [B, N, Da].
+        """
+        if self.frames:
+            return self.audio_encoder.forward_frames(wavs)[0]
+        return self.audio_encoder(wavs, lens)
 
     def audio_embedding(self, wavs, lens=None):
         """Embeds sounds, as the projection gives it.
@@ -106,6 +195,24 @@ class Captioner(ListeningModel):
             Float32, of any length, [B, D].
         """
         return self.audio_projection(self.audio_encoder(wavs, lens)).float()
+
+    def map_features(self, features):
+        """What the language model reads, of features.
+
+        Arguments
+        ---------
+        features : torch.Tensor
+            From `features`.
+
+        Returns
+        -------
+        torch.Tensor
+            [B, P, W].
+        """
+        embedding = self.audio_projection(features).float()
+        if self.normalise_prefix:
+            embedding = normalize(embedding, dim=-1)
+        return self.mapper(embedding)
 
     def encode_audio(self, wavs, lens=None):
         """Embeds sounds.
@@ -139,21 +246,22 @@ class Captioner(ListeningModel):
         torch.Tensor
             [B, P, W].
         """
-        if self.normalise_prefix:
-            return self.mapper(self.encode_audio(wavs, lens))
-        return self.mapper(self.audio_embedding(wavs, lens))
+        return self.map_features(self.features(wavs, lens))
 
-    def forward(self, wavs, token_ids, lens=None):
+    def forward(self, wavs, token_ids, lens=None, features=None):
         """Scores captions token by token, for training.
 
         Arguments
         ---------
-        wavs : torch.Tensor
-            Waves in [-1, 1], [B, T].
+        wavs : torch.Tensor or None
+            Waves in [-1, 1], [B, T]; not looked at where there are features.
         token_ids : torch.Tensor
-            Captions, padded on their right with any token [B, L].
+            Prompts, if any, and captions, padded on their right with any
+            token [B, L].
         lens : torch.Tensor or None
             Relative lengths of the waves, [B].
+        features : torch.Tensor or None
+            From `features`, of a locked audio encoder.
 
         Returns
         -------
@@ -161,104 +269,6 @@ class Captioner(ListeningModel):
             Logits [B, L + 1, V]: at position i those of ``token_ids[:, i]``,
             and at the last those of what follows.
         """
-        return self.decoder(self.prefix(wavs, lens), token_ids)
-
-    @torch.no_grad()
-    def generate(
-        self,
-        wavs,
-        lens=None,
-        beam_size=5,
-        max_length=67,
-        temperature=1.0,
-        stop_id=PUBLISHED_STOP,
-    ):
-        """Writes captions, as tokens, by beam search.
-
-        The defaults are the published ones, and give the published tokens;
-        see ``speechbrain_clap.models.beam_search``. To be called in eval
-        mode, as dropout would act otherwise. The memory grows with clips
-        times beams, by 8 MB each for GPT2 small at 67 tokens.
-
-        Arguments
-        ---------
-        wavs : torch.Tensor
-            Waves in [-1, 1], [B, T].
-        lens : torch.Tensor or None
-            Relative lengths, [B].
-        beam_size : int
-            Beams of a clip.
-        max_length : int
-            Most tokens of a caption.
-        temperature : float
-            The logits are divided by it. 1.0 is the published default, 0.01
-            stands in the authors' example.
-        stop_id : int
-            Token that ends a caption. The published 220 is a lone space,
-            which precedes GPT2's real end of text, 50256; pass that one for a
-            language model whose captions end in it with no space before.
-
-        Returns
-        -------
-        list of list of list of int
-            For each clip its beams, best first, each cut to its own length,
-            the token that ended it included.
-        torch.Tensor
-            Mean log-probabilities per token, [B, beam_size].
-
-        Raises
-        ------
-        ValueError
-            If a setting is out of range, or the language model has too few
-            positions for prefix and caption.
-        """
-        prefix = self.prefix(wavs, lens)
-        # The last token is written, but never read.
-        self.decoder.check_length(prefix.shape[1] + max_length - 1)
-        logits, cache = self.decoder.start(prefix)
-
-        def _step(tokens, parents):
-            return self.decoder.proceed(tokens, parents, cache)
-
-        tokens, lengths, scores = beam_search(
-            logits, _step, beam_size, max_length, temperature, stop_id
-        )
-        beams = [
-            [ids[:length] for ids, length in zip(*clip, strict=True)]
-            for clip in zip(tokens.tolist(), lengths.tolist(), strict=True)
-        ]
-        return beams, scores
-
-    def caption(self, wavs, lens=None, stop_id=PUBLISHED_STOP, **options):
-        """Writes captions, as strings.
-
-        Arguments
-        ---------
-        wavs : torch.Tensor
-            Waves in [-1, 1], [B, T].
-        lens : torch.Tensor or None
-            Relative lengths, [B].
-        stop_id : int
-            Token that ends a caption; it is no part of the string.
-        **options : dict
-            As ``generate`` takes them.
-
-        Returns
-        -------
-        list of str
-            The best caption of each clip, its first letter upper case and all
-            others lower, as published, with no space at either end.
-
-        Raises
-        ------
-        OSError, ValueError
-            If the language model has no tokenizer, or as ``generate``.
-        """
-        # A missing tokenizer is told before the work is done.
-        _ = self.decoder.tokenizer
-        clips, _ = self.generate(wavs, lens, stop_id=stop_id, **options)
-        captions = []
-        for beams in clips:
-            ids = beams[0][:-1] if beams[0][-1] == stop_id else beams[0]
-            captions.append(self.decoder.decode(ids).strip().capitalize())
-        return captions
+        if features is None:
+            features = self.features(wavs, lens)
+        return self.decoder(self.map_features(features), token_ids)

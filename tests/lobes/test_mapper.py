@@ -7,7 +7,11 @@ Authors
 import pytest
 import torch
 
-from speechbrain_clap.lobes.mapper import MapperAttention, TransformerMapper
+from speechbrain_clap.lobes.mapper import (
+    MapperAttention,
+    MLPMapper,
+    TransformerMapper,
+)
 
 
 @pytest.fixture
@@ -115,3 +119,14 @@ def test_impossible_sizes_are_refused():
     with pytest.raises(ValueError, match="prefix_length=0"):
         TransformerMapper(6, 8, prefix_length=0)
     assert "out_dim=8" in repr(TransformerMapper(6, 8, num_layers=1))
+
+
+def test_the_mlp_mapper_by_hand():
+    """Two layers with a tanh between; each vector has its own weights."""
+    mapper = MLPMapper(6, 8, prefix_length=3)
+    x = torch.randn(5, 6)
+    prefix = mapper(x)
+    assert prefix.shape == (5, 3, 8) and mapper.out_dim == 8
+    hidden = torch.tanh(x @ mapper.linear1.weight.T + mapper.linear1.bias)
+    wanted = hidden @ mapper.linear2.weight[8:16].T + mapper.linear2.bias[8:16]
+    torch.testing.assert_close(prefix[:, 1], wanted)

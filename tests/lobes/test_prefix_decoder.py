@@ -187,3 +187,39 @@ def test_what_cannot_be_is_refused():
     with pytest.raises(ValueError, match="model_type"):
         PrefixDecoder({"n_embd": 16}, pretrained=False)
     assert "vocab_size=40" in repr(decoder)
+
+
+@torch.no_grad()
+def test_a_text_between_the_prefix_and_what_is_written():
+    """Started with tokens as if these had been written one by one."""
+    decoder = make()
+    prefix, ids = torch.randn(2, 4, 16), torch.randint(40, (2, 3))
+    logits, _ = decoder.start(prefix, ids, room=17)
+    torch.testing.assert_close(logits, decoder(prefix, ids)[:, -1])
+    with pytest.raises(ValueError, match="24 positions.* need 25"):
+        decoder.start(prefix, ids, room=18)
+
+
+@pytest.mark.parametrize("config", [SIZES, LLAMA], ids=["gpt2", "llama"])
+def test_partly_frozen(config):
+    """The first block and the embeddings stay, the rest learns."""
+    decoder = make(config, frozen=1).train()
+    assert decoder.training
+    logits = decoder(torch.randn(2, 4, 16), torch.randint(40, (2, 5)))
+    logits.square().sum().backward()
+    learns = {n for n, p in decoder.named_parameters() if p.requires_grad}
+    blocks = {n.split(".")[3] for n in learns if ".h." in n or "layers" in n}
+    assert blocks == {"1"}
+    assert not any("wte" in n or "wpe" in n or "embed" in n for n in learns)
+    for name, parameter in decoder.named_parameters():
+        assert (parameter.grad is not None) == (name in learns), name
+    with pytest.raises(ValueError, match="frozen=3.* 1 to 2"):
+        make(config, frozen=3)
+
+
+def test_texts_to_tokens():
+    decoder = make(tokenizer_source=words())
+    assert decoder.encode(["A dog", "", "barks ."]) == [[1, 2], [], [3, 4]]
+    assert decoder.encode(["dog"], continued=True) == [[2]]
+    with pytest.raises(ValueError, match="stop_id"):
+        _ = decoder.end_id
