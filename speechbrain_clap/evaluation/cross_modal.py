@@ -31,6 +31,7 @@ def write_cross_modal(
     protocol,
     files=None,
     images=None,
+    score="mAP",
 ):
     """Lets each modality look for each other one, and writes the result.
 
@@ -58,6 +59,8 @@ def write_cross_modal(
     images : callable or None
         From the name of an image to its pixels, uint8 [3, H, W], or None: the
         page then shows them.
+    score : str
+        What heads the result: "mAP", "MRR", "P@1" or "P@10".
 
     Returns
     -------
@@ -66,7 +69,7 @@ def write_cross_modal(
         there are of each modality, and `directions`: "audio_to_image" and so
         on to `queries` and a dict from the name of a score to its `value`,
         95 % `interval` (a bootstrap over the queries) and `chance`. Its
-        headline is the mAP of text to audio, or of the first direction where
+        headline is the score of text to audio, or of the first direction where
         there is none.
 
     Example
@@ -93,11 +96,11 @@ def write_cross_modal(
     first = "text_to_audio"
     if first not in directions:
         first = next(iter(directions))
-    headline = directions[first]["mAP"]
+    headline = directions[first][score]
     metrics = {
         **description,
         "items": {name: len(names[name]) for name in embeddings},
-        "metric": f"{first.replace('_', '-')} mAP",
+        "metric": f"{first.replace('_', '-')} {score}",
         "value": headline["value"],
         "interval": headline["interval"],
         "directions": directions,
@@ -124,7 +127,7 @@ def write_cross_modal(
     for name, of_direction in directions.items():
         logger.info(
             "%s, %s sounds, %s, %d queries: P@1 %.1f %%, mAP %.1f %% (by "
-            "chance %.1f %%)",
+            "chance %.1f %%), MRR %.4f (by chance %.4f)",
             metrics["dataset"],
             metrics["sounds"],
             name.replace("_", " "),
@@ -132,6 +135,8 @@ def write_cross_modal(
             100 * of_direction["P@1"]["value"],
             100 * of_direction["mAP"]["value"],
             100 * of_direction["mAP"]["chance"],
+            of_direction["MRR"]["value"],
+            of_direction["MRR"]["chance"],
         )
     return metrics
 

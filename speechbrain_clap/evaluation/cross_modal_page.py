@@ -121,9 +121,10 @@ def _three_by_three(directions):
 def _how():
     return (
         '<p class="note">P@1: share of the queries whose first answer shares a '
-        "label with them. mAP: mean average precision over all that do. By "
-        "chance: the mean over random orders. Queries for which nothing is "
-        "right are left out.</p>"
+        "label with them. mAP: mean average precision over all that do. MRR: "
+        "mean of one over the rank of the first that does. By chance: the mean "
+        "over random orders. Queries for which nothing is right are left "
+        "out.</p>"
     )
 
 

@@ -8,6 +8,8 @@ Authors
  * The speechbrain_clap team 2026
 """
 
+import functools
+
 import numpy as np
 
 
@@ -72,6 +74,18 @@ class Ranking:
         """
         return float(self.relevant[:depth].mean())
 
+    def reciprocal_rank(self):
+        """One over the rank of the first that is right.
+
+        Returns
+        -------
+        float
+            0 where nothing is right. Of equal scores the lower index is first.
+        """
+        if not self.relevant.any():
+            return 0.0
+        return 1 / (1 + int(self.relevant.argmax()))
+
 
 def chance_average_precision(relevant, items):
     """What a random order of the items gives on average.
@@ -98,6 +112,35 @@ def chance_average_precision(relevant, items):
         return 1.0
     share = float((1 / np.arange(1, items + 1)).sum()) / items
     return share + (relevant - 1) / (items - 1) * (1 - share)
+
+
+@functools.cache
+def chance_reciprocal_rank(relevant, items):
+    """What a random order of the items gives on average.
+
+    Arguments
+    ---------
+    relevant : int
+        How many items are right, at least 1.
+    items : int
+        How many there are.
+
+    Returns
+    -------
+    float
+        The sum over the ranks of the chance that the first right one stands
+        there, divided by the rank.
+
+    Example
+    -------
+    >>> chance_reciprocal_rank(1, 2), chance_reciprocal_rank(2, 2)
+    (0.75, 1.0)
+    """
+    ranks = np.arange(1, items - relevant + 2)
+    # None of the ranks before was right, of all that are left.
+    wrong = 1 - relevant / (items - ranks[:-1] + 1)
+    before = np.cumprod(np.append(1.0, wrong))
+    return float((before * relevant / (items - ranks + 1) / ranks).sum())
 
 
 def mean_average_precision(scores, targets):

@@ -1,7 +1,7 @@
 """Search between any two modalities: what shares a label is right.
 
 The table of AudioCLIP, https://arxiv.org/abs/2106.13043, section 5.3, has
-P@1 and mAP.
+P@1 and mAP; Wav2CLIP's, https://arxiv.org/abs/2110.11499, section 4, has MRR.
 
 Authors
  * The speechbrain_clap team 2026
@@ -14,6 +14,7 @@ import numpy as np
 from speechbrain_clap.metrics.average_precision import (
     Ranking,
     chance_average_precision,
+    chance_reciprocal_rank,
 )
 
 BLOCK = 1024  # queries compared with all items at once
@@ -66,8 +67,9 @@ def cross_modal_values(embeddings, labels):
     -------
     dict
         "audio_to_image" and so on to a dict of arrays, a value for each
-        query: "P@1", "P@10", "mAP", and "chance", [queries, 3], what a random
-        order gives on average.
+        query: "P@1", "P@10", "mAP", "MRR" (one over the rank of the first that
+        is right), and "chance", [queries, 4], what a random order gives on
+        average.
 
     Example
     -------
@@ -94,8 +96,8 @@ def cross_modal_values(embeddings, labels):
                 _values(scores[i], right[i])
                 for i in np.flatnonzero(right.any(1))
             ]
-        table = np.array(rows).reshape(len(rows), 2 * (len(DEPTHS) + 1))
-        names = [*(f"P@{depth}" for depth in DEPTHS), "mAP"]
+        names = [*(f"P@{depth}" for depth in DEPTHS), "mAP", "MRR"]
+        table = np.array(rows).reshape(len(rows), 2 * len(names))
         found[f"{query}_to_{item}"] = {
             **{name: table[:, i] for i, name in enumerate(names)},
             "chance": table[:, len(names) :],
@@ -111,8 +113,10 @@ def _values(scores, right):
     return [
         *(ranking.precision_at(depth) for depth in DEPTHS),
         ranking.average_precision(),
+        ranking.reciprocal_rank(),
         *[share] * len(DEPTHS),
         chance_average_precision(count, items),
+        chance_reciprocal_rank(count, items),
     ]
 
 
@@ -129,14 +133,14 @@ def cross_modal_scores(embeddings, labels):
     Returns
     -------
     dict
-        "audio_to_image" and so on to a dict of "P@1", "P@10" and "mAP".
+        "audio_to_image" and so on to a dict of "P@1", "P@10", "mAP" and "MRR".
 
     Example
     -------
     >>> eye = np.eye(2)
     >>> labels = {"audio": [["dog"], ["rain"]], "text": [["dog"], ["rain"]]}
     >>> cross_modal_scores({"audio": eye, "text": eye}, labels)["text_to_audio"]
-    {'P@1': 1.0, 'P@10': 0.5, 'mAP': 1.0}
+    {'P@1': 1.0, 'P@10': 0.5, 'mAP': 1.0, 'MRR': 1.0}
     """
     return {
         direction: {

@@ -4,6 +4,8 @@ Authors
  * The speechbrain_clap team 2026
 """
 
+import itertools
+
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
@@ -98,4 +100,26 @@ def test_queries_without_an_answer():
     assert len(values["audio_to_image"]["mAP"]) == 1
     labels["image"] = [["a"], ["b"]]
     found = cross_modal_scores(embeddings, labels)
-    assert found["audio_to_image"] == {"P@1": 0.0, "P@10": 0.0, "mAP": 0.0}
+    assert found["audio_to_image"] == dict.fromkeys(
+        ("P@1", "P@10", "mAP", "MRR"), 0.0
+    )
+
+
+def test_reciprocal_ranks_by_hand():
+    """The first right one counts, whoever it is; chance by all orders."""
+    embeddings = {
+        "audio": np.array([[1.0, 0.0]]),
+        "image": np.array([[0.9, 0.0], [0.8, 0.0], [0.7, 0.0], [0.6, 0.0]]),
+    }
+    labels = {
+        "audio": [["dog"]],
+        "image": [["rain"], ["wind"], ["dog"], ["dog"]],
+    }
+    values = cross_modal_values(embeddings, labels)
+    found = values["audio_to_image"]
+    assert found["MRR"].tolist() == [1 / 3]
+    orders = list(itertools.permutations([False, False, True, True]))
+    expected = np.mean([1 / (1 + order.index(True)) for order in orders])
+    assert found["chance"][0, 3] == pytest.approx(expected)
+    # Both images of dogs find the only sound.
+    assert values["image_to_audio"]["MRR"].tolist() == [1.0, 1.0]
