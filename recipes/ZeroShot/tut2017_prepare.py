@@ -1,0 +1,1 @@
+../TUT2017/tut2017_prepare.py
