@@ -1,0 +1,1 @@
+../UrbanSound8K/urbansound8k_prepare.py

@@ -1,0 +1,1 @@
+../Probe/train_supervised.py
