@@ -126,6 +126,8 @@ class ReduceOnPlateau:
         Epochs without a lower loss that are borne before.
     warmup_steps : int
         The rates rise linearly over so many steps at first; 0: they do not.
+    final : float
+        Share of the peak below which the rates are not lowered.
 
     Example
     -------
@@ -140,9 +142,10 @@ class ReduceOnPlateau:
     0.1
     """
 
-    def __init__(self, factor=0.1, patience=15, warmup_steps=0):
+    def __init__(self, factor=0.1, patience=15, warmup_steps=0, final=0.0):
         self.factor = factor
         self.patience = patience
+        self.final = final
         self.warmup_steps = warmup_steps
         self.total_steps = None  # is set for every schedule; not used here
         self.state = {
@@ -177,7 +180,8 @@ class ReduceOnPlateau:
             return
         state["bad_epochs"] += 1
         if state["bad_epochs"] > self.patience:
-            state.update(scale=state["scale"] * self.factor, bad_epochs=0)
+            scale = max(state["scale"] * self.factor, self.final)
+            state.update(scale=scale, bad_epochs=0)
 
     @checkpoints.mark_as_saver
     def save(self, path):

@@ -11,9 +11,6 @@ Authors
  * The speechbrain_clap team 2026
 """
 
-import hashlib
-import os
-
 from speechbrain.utils.logger import get_logger
 
 from speechbrain_clap.dataio.captioned import (
@@ -30,7 +27,8 @@ from speechbrain_clap.dataio.metadata import (
     find_metadata,
     label_caption,
 )
-from speechbrain_clap.dataio.youtube import clip_names, video_id
+from speechbrain_clap.dataio.splits import split_clips
+from speechbrain_clap.dataio.youtube import clip_names, find_clip, video_id
 
 logger = get_logger(__name__)
 
@@ -130,7 +128,9 @@ def prepare_audioset(
         if tables
     }
     if valid_clips and "train" in parts:
-        parts["train"], parts["valid"] = _split(parts["train"], valid_clips)
+        parts["train"], parts["valid"] = split_clips(
+            parts["train"], valid_clips
+        )
     tested = {row["source"] for row in parts.get("test", {}).values()}
     prepare_pairs(
         "AudioSet", folder, manifest_folder, parts, on_bad_clip,
@@ -181,27 +181,6 @@ class _Labels:
         return self.known[cell]
 
 
-def _split(rows, valid_clips):
-    """The training clips and those that validate."""
-    there = [name for name, row in rows.items() if row["file"]]
-    # By a hash: a copy with a few clips more has nearly the same ones.
-    there.sort(key=lambda name: hashlib.sha256(name.encode()).digest())
-    chosen = set(there[: min(valid_clips, len(there) // 2)])
-    return (
-        {name: row for name, row in rows.items() if name not in chosen},
-        {name: row for name, row in rows.items() if name in chosen},
-    )
-
-
-def _files(names, finders):
-    """Where the sound of a clip is, and its video, seen from there."""
-    found = [finder.find(*names) for finder in finders]
-    file = next((path for path in found if path), None)
-    if len(found) == 2 and found[1]:
-        return {"file": file, "video": os.path.relpath(found[1], file.parent)}
-    return {"file": file}
-
-
 def _clips(tables, finders, described):
     """Id to row of the lists of one part."""
     clips = {}
@@ -221,7 +200,7 @@ def _clips(tables, finders, described):
                 raise DataError(f"{where}: no seconds ({error})") from error
             labels, captions = described(row["positive_labels"], where)
             clips[video] = {
-                **_files(clip_names(video, start, stop), finders),
+                **find_clip(clip_names(video, start, stop), finders),
                 "captions": captions,
                 "source": f"youtube:{video}",
                 "labels": labels,

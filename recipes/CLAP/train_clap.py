@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader
 
 from speechbrain_clap.brains.locked import cache_locked_audio
 from speechbrain_clap.brains.pairs import PairsBrain
-from speechbrain_clap.checkpoints.start import start_from
+from speechbrain_clap.checkpoints.start import start_audio_from, start_from
 from speechbrain_clap.dataio.pair_sets import PairSets
 from speechbrain_clap.evaluation.pairs import evaluate_pairs
 from speechbrain_clap.evaluation.running import load_experiment, run_recipe
@@ -72,6 +72,8 @@ def train(hparams_file, run_opts, overrides):
     clap.text_encoder.fit_vocabulary(sets.captions())
     if hparams["start_from"] or hparams["start_family"]:
         start_from(clap, hparams["start_from"], hparams["start_family"])
+    if hparams["audio_encoder_from"]:
+        start_audio_from(clap.audio_encoder, hparams["audio_encoder_from"])
     for tower in hparams["locked"]:
         clap.lock(tower)
 

@@ -15,6 +15,7 @@ from speechbrain.utils.distributed import run_on_main
 from urbansound8k_prepare import prepare_urbansound8k
 
 from speechbrain_clap.brains.clap import CLAPBrain
+from speechbrain_clap.checkpoints.start import start_audio_from
 from speechbrain_clap.evaluation.folds import cross_validate
 from speechbrain_clap.evaluation.running import load_experiment
 from speechbrain_clap.evaluation.zero_shot import evaluate_fold
@@ -48,6 +49,10 @@ def run_fold(hparams_file, run_opts, overrides):
     hparams["text_encoder"].fit_vocabulary(
         hparams["texts"].all_texts(data.class_names)
     )
+    if hparams["audio_encoder_from"]:
+        start_audio_from(
+            hparams["clap"].audio_encoder, hparams["audio_encoder_from"]
+        )
 
     # Brain
     brain = CLAPBrain(

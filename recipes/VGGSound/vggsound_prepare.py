@@ -22,12 +22,14 @@ from speechbrain_clap.dataio.captioned import (
     prepare_pairs,
     read_rows,
 )
+from speechbrain_clap.dataio.media import VIDEO_SUFFIXES
 from speechbrain_clap.dataio.metadata import (
     add_classes,
     find_metadata,
     label_caption,
 )
-from speechbrain_clap.dataio.youtube import clip_names, video_id
+from speechbrain_clap.dataio.splits import split_clips
+from speechbrain_clap.dataio.youtube import clip_names, find_clip, video_id
 
 logger = get_logger(__name__)
 
@@ -43,9 +45,10 @@ HOW_TO_GET = (
 
 def prepare_vggsound(
     data_folder, manifest_folder, on_bad_clip="skip", held_out=None,
-    decode=False, skip_prep=False, template="{}",
+    decode=False, skip_prep=False, template="{}", videos=False,
+    valid_clips=0,
 ):  # fmt: skip
-    """Writes `train.json`, `test.json` and `prepare.json`.
+    """Writes `train.json`, `valid.json`, `test.json` and `prepare.json`.
 
     The caption of a clip is its class. Its id is `<video>_<start>`; rows have
     `label`, and `prepare.json` has the `classes`: in the order of `stat.csv`,
@@ -64,6 +67,20 @@ def prepare_vggsound(
         Do nothing: the manifests are there.
     template : str
         A sentence with {} where the class goes.
+    videos : bool
+        Look for videos too, each cut out of its whole: a row gets `video`, as
+        seen from the folder of its `path`. Where no sound was taken out of
+        one, `path` is the video itself.
+    valid_clips : int
+        So many training clips validate, of those that are there (half of them
+        at most); they follow from the identifiers.
+
+    Raises
+    ------
+    DataError
+        If the list or an option is not what it should be.
+    FileNotFoundError
+        If there is no list.
 
     Example
     -------
@@ -74,6 +91,11 @@ def prepare_vggsound(
     """
     if skip_prep:
         return
+    if videos and decode:
+        raise DataError(
+            "decode is for sounds: with videos set decode: False; what cannot "
+            "be read is found in training, and left out by the same rule"
+        )
     folder = check_folder(data_folder, HOW_TO_GET)
     path = find_metadata(folder, "vggsound.csv")
     if path is None:
@@ -81,10 +103,17 @@ def prepare_vggsound(
             f"data_folder {folder} holds no vggsound.csv, neither itself nor "
             f"in a folder of it. {HOW_TO_GET}"
         )
-    parts = _clips(path, FileFinder([folder]), template)
+    finders = [FileFinder([folder])]
+    if videos:
+        finders.append(FileFinder([folder], VIDEO_SUFFIXES))
+    parts = _clips(path, finders, template)
     labels = {row["label"] for rows in parts.values() for row in rows.values()}
     classes = _classes(find_metadata(folder, "stat.csv"), labels, path)
     tested = {row["source"] for row in parts["test"].values()}
+    if valid_clips:
+        parts["train"], parts["valid"] = split_clips(
+            parts["train"], valid_clips
+        )
     prepare_pairs(
         "VGGSound", folder, manifest_folder,
         {part: rows for part, rows in parts.items() if rows}, on_bad_clip,
@@ -93,7 +122,7 @@ def prepare_vggsound(
     add_classes(manifest_folder, classes)
 
 
-def _clips(path, finder, template):
+def _clips(path, finders, template):
     """Part to id to row."""
     listed = []
     for line, row in iterate_rows(path, COLUMNS, header=COLUMNS):
@@ -120,7 +149,7 @@ def _clips(path, finder, template):
         # The bare identifier names no excerpt where there are several.
         names = clip_names(video, start, start + SECONDS, excerpts[video] == 1)
         parts[split][name] = {
-            "file": finder.find(*names),
+            **find_clip(names, finders),
             "captions": [label_caption([label], template)],
             "source": f"youtube:{video}",
             "label": label,

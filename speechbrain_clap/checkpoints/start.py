@@ -15,7 +15,13 @@ from speechbrain_clap.checkpoints.reading import CheckpointError
 logger = get_logger(__name__)
 
 MODEL_FILE = "clap.ckpt"  # as speechbrain_clap.models.export writes it
-AUDIO_FILES = (MODEL_FILE, "query_modifier.ckpt")
+LOBE_FILE = "audio_encoder.ckpt"  # an audio encoder alone
+AUDIO_FILES = (
+    MODEL_FILE,
+    "query_modifier.ckpt",
+    "captioner.ckpt",
+    LOBE_FILE,
+)
 SHOWN = 5  # keys named in a message
 
 
@@ -67,7 +73,8 @@ def start_audio_from(encoder, source=None, family=None):
     source : str, pathlib.Path, dict or None
         With a family, as for
         ``speechbrain_clap.checkpoints.load_published``; without one the
-        folder `model/` of a finished training, whose audio encoder is taken.
+        folder `model/` of a finished training, whose audio encoder is taken,
+        or `audio_encoder/` that recipes/HTSAT22 left.
     family : str or None
         Of published weights, such as "vggish".
 
@@ -87,13 +94,18 @@ def start_audio_from(encoder, source=None, family=None):
     """
     name, state = _read("audio_encoder_from", source, family, AUDIO_FILES)
     prefix = "audio_encoder."
+    alone = family is not None or name.name == LOBE_FILE
     state = {
         key.removeprefix(prefix): value
         for key, value in state.items()
-        if key.startswith(prefix) or family is not None
+        if key.startswith(prefix) or alone
     }
     _fill(encoder, state, "audio_encoder_from", name)
-    logger.info("The audio encoder has the weights of %s", name)
+    logger.info(
+        "The audio encoder has the weights of %s: all of its %d parts",
+        name,
+        len(encoder.state_dict()),
+    )
 
 
 def _read(option, source, family, files):

@@ -9,19 +9,16 @@ import hashlib
 import numpy as np
 import pyarrow as pa
 import torch
-from speechbrain.utils.logger import get_logger
 from tqdm import tqdm
 
+from speechbrain_clap.curation.batches import bad_clips, cut, stack_batches
 from speechbrain_clap.curation.embed_parts import embed_parts
 from speechbrain_clap.dataio.audio import BadClipError
 from speechbrain_clap.dataio.clips import clip_policy
-from speechbrain_clap.dataio.manifest import LOGGED_CLIPS
 from speechbrain_clap.dataio.pairs import ClipPairs
 from speechbrain_clap.dataio.segments import SegmentReader
 from speechbrain_clap.utils.digest import weights_digest
 from speechbrain_clap.utils.distributed import rank
-
-logger = get_logger(__name__)
 
 PLACE = {
     "path": pa.string(),
@@ -120,7 +117,7 @@ def embed_sounds(
     clips = _Readable(ClipPairs(sounds, reader, policy))
 
     def _embed(parts):
-        batches = [_cut(part, batch_size) for part in parts]
+        batches = [cut(part, batch_size) for part in parts]
         loader = torch.utils.data.DataLoader(
             clips,
             batch_sampler=[list(batch) for part in batches for batch in part],
@@ -133,10 +130,14 @@ def embed_sounds(
                 vectors, bad = [], {}
                 for batch in part:
                     read = next(loaded)
-                    bad |= _bad_clips(read, sounds, on_bad_clip)
+                    bad |= bad_clips(
+                        ((i, why) for i, _, why in read),
+                        sounds.ids,
+                        on_bad_clip,
+                    )
                     vectors.append(_embed_batch(model, read))
                     bar.update(len(batch))
-                yield _stack(vectors), bad
+                yield stack_batches(vectors), bad
 
     return embed_parts(
         folder,
@@ -201,7 +202,7 @@ def embed_texts(model, texts, folder, batch_size=64, rows_per_part=8192):
                 # Texts of like length share a batch: less padding to compute.
                 order = sorted(part, key=lambda i: len(texts.texts[i]))
                 made = []
-                for batch in _cut(order, batch_size):
+                for batch in cut(order, batch_size):
                     with torch.no_grad():
                         these = [texts.texts[i] for i in batch]
                         made.append(_numpy(model.eval().encode_text(these)))
@@ -239,19 +240,6 @@ class _Readable(torch.utils.data.Dataset):
             return i, None, str(error.__cause__ or error)
 
 
-def _bad_clips(read, sounds, on_bad_clip):
-    """Row to what is wrong, of a batch."""
-    bad = {i: problem for i, _, problem in read if problem is not None}
-    if bad and on_bad_clip == "stop":
-        problem = next(iter(bad.values()))
-        raise BadClipError(
-            f"{problem}. Mend or remove it, or set on_bad_clip: skip"
-        )
-    for i in list(bad)[:LOGGED_CLIPS]:
-        logger.warning("Left out: %s: %s", sounds.ids[i], bad[i])
-    return bad
-
-
 def _embed_batch(model, read):
     """Embeddings of a batch, NaN where there is no sound; [B, D]."""
     good = [k for k, (_, wav, _) in enumerate(read) if wav is not None]
@@ -266,25 +254,8 @@ def _embed_batch(model, read):
     return vectors
 
 
-def _stack(batches):
-    """One array of several; those without any good clip are of no width."""
-    width = max(batch.shape[1] for batch in batches)
-    empty = [np.full((len(b), width), np.nan, np.float32) for b in batches]
-    return np.concatenate(
-        [
-            batch if batch.shape[1] else nothing
-            for batch, nothing in zip(batches, empty, strict=True)
-        ]
-    )
-
-
 def _numpy(embeddings):
     return embeddings.float().cpu().numpy()
-
-
-def _cut(rows, size):
-    """Rows in batches."""
-    return [rows[first : first + size] for first in range(0, len(rows), size)]
 
 
 def _bar(words, total):

@@ -305,6 +305,21 @@ class PairSets:
             "leaks_left_out": self.report["leaks"],
         }
 
+    def listed(self, name):
+        """How many clips a test part has, bad ones among them.
+
+        Arguments
+        ---------
+        name : str
+            Of its set.
+
+        Returns
+        -------
+        int
+            At least 1.
+        """
+        return len(self.tests[name])
+
     def captions(self):
         """All captions of the training clips, for a vocabulary.
 

@@ -1,4 +1,4 @@
-"""Drawing training, validation and test parts for a set that has none.
+"""Drawing parts for a set that has none, or none for validation.
 
 Authors
  * The speechbrain_clap team 2026
@@ -82,3 +82,38 @@ def draw_parts(rows, fractions, seed):
         part: {name: rows[name] for name in rows if part_of[name] == part}
         for part in ("train", *wanted)
     }
+
+
+def split_clips(rows, valid_clips):
+    """Takes some training clips for validation, by a hash of their ids.
+
+    A copy of the set with a few clips more has nearly the same ones.
+
+    Arguments
+    ---------
+    rows : dict
+        Id to row, with `file`, None where it is missing.
+    valid_clips : int
+        How many, of those that are there; half of these at most.
+
+    Returns
+    -------
+    dict
+        The rows that train.
+    dict
+        Those that validate.
+
+    Example
+    -------
+    >>> rows = {name: {"file": f"{name}.wav"} for name in "abcd"}
+    >>> train, valid = split_clips(rows, 1)
+    >>> len(train), len(valid)
+    (3, 1)
+    """
+    there = [name for name, row in rows.items() if row["file"]]
+    there.sort(key=lambda name: hashlib.sha256(name.encode()).digest())
+    chosen = set(there[: min(valid_clips, len(there) // 2)])
+    return (
+        {name: row for name, row in rows.items() if name not in chosen},
+        {name: row for name, row in rows.items() if name in chosen},
+    )

@@ -4,6 +4,7 @@ Authors
  * The speechbrain_clap team 2026
 """
 
+import os
 import re
 
 from speechbrain_clap.dataio.folds import DataError
@@ -83,3 +84,36 @@ def clip_names(video, start, stop, alone=True):
     if alone:
         spans.append("")
     return [prefix + video + span for span in spans for prefix in ("", "Y")]
+
+
+def find_clip(names, finders):
+    """Finds the sound of an excerpt, and its video.
+
+    Arguments
+    ---------
+    names : list of str
+        From `clip_names`.
+    finders : list of speechbrain_clap.dataio.finder.FileFinder
+        Of sounds and, if videos are wanted, of videos.
+
+    Returns
+    -------
+    dict
+        `file`, the sound, or the video where there is no sound, or None; and
+        where there is a video, `video`, as seen from the folder of `file`.
+
+    Example
+    -------
+    >>> from speechbrain_clap.dataio.finder import FileFinder
+    >>> folder = getfixture("tmp_path")
+    >>> for name in ("a.flac", "a.mp4"):
+    ...     _ = (folder / name).write_text("")
+    >>> finders = [FileFinder([folder]), FileFinder([folder], (".mp4",))]
+    >>> find_clip(["a"], finders)["video"]
+    'a.mp4'
+    """
+    found = [finder.find(*names) for finder in finders]
+    file = next((path for path in found if path), None)
+    if len(found) == 2 and found[1]:
+        return {"file": file, "video": os.path.relpath(found[1], file.parent)}
+    return {"file": file}

@@ -17,10 +17,13 @@ from speechbrain_clap.evaluation.canvas import (
     style,
     to_png,
 )
+from speechbrain_clap.evaluation.class_matrix import (
+    MAX_NAMED,
+    class_matrix,
+    shorten,
+)
 from speechbrain_clap.metrics.classification import wilson_interval
 
-# Above this many classes their names are no longer written on the axes.
-MAX_NAMED = 120
 # Above this many classes the confusion matrix shows no counts.
 MAX_ANNOTATED = 15
 BLUE = "#3b6fb6"
@@ -53,22 +56,10 @@ def confusion_png(confusion, class_names):
     # Rows without clips stay blank, which is not the same as all wrong.
     share = np.full(confusion.shape, np.nan)
     np.divide(confusion, clips, out=share, where=clips > 0)
-    side = float(np.clip(2.6 + 0.45 * count, 4.2, 11.0))
     with style():
-        figure, axes = new_figure(side + 0.8, side)
-        image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
-        bar = figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02)
-        bar.set_label("share of the true class")
-        bar.outline.set_visible(False)
-        axes.set_xlabel("predicted")
-        axes.set_ylabel("true")
-        axes.set_xticks([])
-        axes.set_yticks([])
-        if count <= MAX_NAMED:
-            size = float(np.clip(420 / count, 3, 9))
-            names = [shorten(name) for name in class_names]
-            axes.set_xticks(range(count), names, fontsize=size, rotation=90)
-            axes.set_yticks(range(count), names, fontsize=size)
+        figure, axes = class_matrix(
+            share, class_names, "Blues", (0, 1), "share of the true class"
+        )
         if count <= MAX_ANNOTATED:
             for row, column in np.ndindex(confusion.shape):
                 if confusion[row, column]:
@@ -274,30 +265,6 @@ def class_colour(number, count):
     """
     lightness = 0.47 if count <= 8 else (0.36, 0.5, 0.66)[number % 3]
     return colorsys.hls_to_rgb(number / count, lightness, 0.72)
-
-
-def shorten(name, limit=28):
-    """Cuts a long class name for an axis.
-
-    Arguments
-    ---------
-    name : str
-        The name.
-    limit : int
-        Characters to keep at most.
-
-    Returns
-    -------
-    str
-        The name, with an ellipsis when it was cut.
-
-    Example
-    -------
-    >>> shorten("a very long name", 7)
-    'a very…'
-    """
-    name = " ".join(str(name).split())
-    return name if len(name) <= limit else name[: limit - 1].rstrip() + "…"
 
 
 def _bar(draw, place, value, right, clips):

@@ -136,6 +136,8 @@ def summarise_folds(folder, folds):
         "protocol": protocol,
     }
     summary["value"] = summary["mean"]
+    if "kind" in first:
+        summary["kind"] = first["kind"]
     if all("optimistic" in m for m in of_folds):
         rule = first["optimistic"]["rule"]
         values = [m["optimistic"]["value"] for m in of_folds]

@@ -364,7 +364,8 @@ def _fold_table(folds):
 def _write_page(folder, title, metrics, tiles, sections):
     """Writes the page and gives its path."""
     path = folder / "report.html"
-    text = page(title, KIND, metrics["sounds"], tiles, sections)
+    kind = metrics.get("kind", KIND)
+    text = page(title, kind, metrics["sounds"], tiles, sections)
     with atomic_write(path) as temporary:
         # Bytes, so that line ends are the same on every system.
         temporary.write_bytes(text.encode("utf-8"))

@@ -12,6 +12,7 @@ from speechbrain_clap.checkpoints import FAMILIES
 from speechbrain_clap.inference.audioclip import AudioCLIP
 from speechbrain_clap.inference.clap import CLAP
 from speechbrain_clap.inference.query_modifier import QueryModifierRetrieval
+from speechbrain_clap.inference.wav2clip import Wav2CLIP
 from speechbrain_clap.utils.hparams import HparamsError
 
 
@@ -68,8 +69,8 @@ def load_embedder(model, weights=None, device=None):
     Arguments
     ---------
     model : str
-        As for `load_clap`; or the folder of an AudioCLIP or a text
-        query-modifier; or "audioclip".
+        As for `load_clap`; or the folder of an AudioCLIP, a Wav2CLIP or a
+        text query-modifier; or "audioclip" or "wav2clip".
     weights : str or None
         As for `load_clap`.
     device : str or None
@@ -92,10 +93,11 @@ def load_embedder(model, weights=None, device=None):
     'CLAP'
     """
     device = infer_device() if device is None else device
-    for kind in (QueryModifierRetrieval, AudioCLIP):
+    for kind in (QueryModifierRetrieval, AudioCLIP, Wav2CLIP):
         name = kind.MODULES_NEEDED[0]
         if pathlib.Path(model, f"{name}.ckpt").is_file():
             return kind.from_hparams(source=model, run_opts={"device": device})
-    if model == "audioclip":
-        return AudioCLIP.from_published(weights, device=device)
+    for kind in (AudioCLIP, Wav2CLIP):
+        if model == kind.MODULES_NEEDED[0]:
+            return kind.from_published(weights, device=device)
     return load_clap(model, weights, device)

@@ -73,6 +73,7 @@ class ContrastiveLoss(torch.nn.Module):
         audio_concepts=None,
         text_concepts=None,
         audio_weights=None,
+        alone=False,
     ):
         """Computes the loss, in float32 whatever the autocast.
 
@@ -92,6 +93,9 @@ class ContrastiveLoss(torch.nn.Module):
         audio_weights : torch.Tensor or None
             Share of each concept in each clip, [B, K], rows summing to one;
             None: equal shares.
+        alone : bool
+            True where every rank has the whole batch, as in evaluation:
+            nothing is gathered.
 
         Returns
         -------
@@ -101,12 +105,12 @@ class ContrastiveLoss(torch.nn.Module):
         with torch.autocast(audio.device.type, enabled=False):
             audio, text = audio.float(), text.float()
             scale = scale.float()
-            all_audio = gather_with_gradient(audio)
-            all_text = gather_with_gradient(text)
+            all_audio = audio if alone else gather_with_gradient(audio)
+            all_text = text if alone else gather_with_gradient(text)
             audio_logits = scale * audio @ all_text.T  # [B, N]
             text_logits = scale * text @ all_audio.T  # [B, N]
             if audio_concepts is None:
-                first = rank() * len(audio)
+                first = 0 if alone else rank() * len(audio)
                 right = first + torch.arange(len(audio), device=audio.device)
                 cross_entropy = torch.nn.functional.cross_entropy
                 return 0.5 * (
@@ -118,12 +122,13 @@ class ContrastiveLoss(torch.nn.Module):
                 audio_weights = torch.full_like(
                     audio_concepts, share, dtype=torch.float32
                 )
+            others = [audio_concepts, audio_weights, text_concepts]
+            if not alone:
+                others = [gather(other) for other in others]
             audio_targets = shared_concepts(
-                audio_concepts, audio_weights, gather(text_concepts)
+                audio_concepts, audio_weights, others[2]
             )
-            text_targets = shared_concepts(
-                gather(audio_concepts), gather(audio_weights), text_concepts
-            ).T
+            text_targets = shared_concepts(*others[:2], text_concepts).T
             return 0.5 * (
                 soft_cross_entropy(audio_logits, normalise(audio_targets))
                 + soft_cross_entropy(text_logits, normalise(text_targets))

@@ -27,6 +27,11 @@ class CrossProjectionLoss(torch.nn.Module):
     ranks it is what ``ContrastiveLoss`` is: averaged by DDP, the loss of one
     process over the union of the batches.
 
+    Attributes
+    ----------
+    scales : tuple of str
+        The scales that it uses.
+
     Example
     -------
     >>> audio, image = 3 * torch.eye(2), 5 * torch.eye(2)
@@ -34,6 +39,8 @@ class CrossProjectionLoss(torch.nn.Module):
     >>> CrossProjectionLoss()(audio, -audio, image, image, one, one)
     tensor(0.8133)
     """
+
+    scales = ("audio", "image")
 
     def __init__(self):
         super().__init__()
@@ -47,6 +54,7 @@ class CrossProjectionLoss(torch.nn.Module):
         projected_image,
         audio_scale,
         image_scale,
+        alone=False,
     ):
         """Computes the loss, in float32 whatever the autocast.
 
@@ -64,17 +72,19 @@ class CrossProjectionLoss(torch.nn.Module):
             What multiplies the cosines in the sounds' space, a scalar.
         image_scale : torch.Tensor
             What multiplies the cosines in the images' space, a scalar.
+        alone : bool
+            As for ``ContrastiveLoss``.
 
         Returns
         -------
         torch.Tensor
             A scalar.
         """
-        audio_space = self.space(audio, projected_image, audio_scale)
-        image_space = self.space(projected_audio, image, image_scale)
+        audio_space = self.space(audio, projected_image, audio_scale, alone)
+        image_space = self.space(projected_audio, image, image_scale, alone)
         return 0.5 * (audio_space + image_space)
 
-    def space(self, x, y, scale):
+    def space(self, x, y, scale, alone=False):
         """The symmetric cross-entropy in one space.
 
         Arguments
@@ -85,6 +95,8 @@ class CrossProjectionLoss(torch.nn.Module):
             [B, D].
         scale : torch.Tensor
             What multiplies the cosines, a scalar.
+        alone : bool
+            As for ``ContrastiveLoss``.
 
         Returns
         -------
@@ -93,4 +105,4 @@ class CrossProjectionLoss(torch.nn.Module):
         """
         x = normalize(x.float(), dim=-1)
         y = normalize(y.float(), dim=-1)
-        return self.contrastive(x, y, scale)
+        return self.contrastive(x, y, scale, alone=alone)

@@ -14,13 +14,17 @@ import torch
 from hyperpyyaml import resolve_references
 
 from speechbrain_clap.lobes.clip_text import OpenClipText
+from speechbrain_clap.lobes.prefix_decoder import PrefixDecoder
 from speechbrain_clap.lobes.sentence_text import SentenceEncoder
+from speechbrain_clap.lobes.subword_decoder import SubwordDecoder
 from speechbrain_clap.lobes.text import HuggingFaceText
 from speechbrain_clap.lobes.vision import OpenClipVision
 from speechbrain_clap.utils.files import atomic_write
 
 # What is copied from the experiment into the folder, beside the model.
 INFERENCE_KEYS = ("clip_policy", "templates")
+# Language models whose configuration and tokenizer come from elsewhere.
+FROM_OUTSIDE = (HuggingFaceText, PrefixDecoder)
 # Stands in the tree for a reference that YAML would quote.
 TEXT_FOLDER = "<the folder>/text"
 
@@ -104,18 +108,20 @@ def export_model(
     while "experiment" in tree:  # a row of a table
         tree = tree["experiment"]
     tree = {key: tree[key] for key in (*kept, name)}
-    text_encoder = getattr(model, "text_encoder", None)
-    if isinstance(text_encoder, HuggingFaceText) and not isinstance(
-        text_encoder, SentenceEncoder
-    ):
-        text_folder = folder / "text"
-        text_folder.mkdir(parents=True, exist_ok=True)
-        text_encoder.model.config.save_pretrained(text_folder)
-        text_encoder.tokenizer.save_pretrained(text_folder)
-        # Its weights are among those of the whole, in the checkpoint.
-        of_text = tree[name]["text_encoder"]
-        of_text["source"] = TEXT_FOLDER
-        of_text["pretrained"] = False
+    for part in ("text_encoder", "decoder"):
+        language = getattr(model, part, None)
+        if isinstance(language, FROM_OUTSIDE) and not isinstance(
+            language, (SentenceEncoder, SubwordDecoder)
+        ):
+            text_folder = folder / "text"
+            text_folder.mkdir(parents=True, exist_ok=True)
+            language.model.config.save_pretrained(text_folder)
+            language.tokenizer.save_pretrained(text_folder)
+            # Its weights are among those of the whole, in the checkpoint.
+            of_text = tree[name][part]
+            of_text["source"] = TEXT_FOLDER
+            of_text["pretrained"] = False
+            of_text.pop("tokenizer_source", None)
     for part in ("image_encoder", "text_encoder"):
         if isinstance(
             getattr(model, part, None), (OpenClipText, OpenClipVision)

@@ -116,3 +116,22 @@ def test_no_list(data, preparation):
     (data / "data" / "vggsound.csv").unlink()
     with pytest.raises(FileNotFoundError, match="github.com/hche11/VGGSound"):
         preparation("VGGSound")
+
+
+def test_videos_and_validation(data, preparation):
+    """A row gets its video; where there is no sound, it is the video."""
+    videos = data / "videos"
+    videos.mkdir()
+    for name in ("-a_bcdefgh1_000045.mp4", "gone_efgh_4_000000.mp4"):
+        (videos / name).write_bytes(b"a video" * 200)
+    parts, report = preparation("VGGSound", videos=True, valid_clips=1)
+    rows = {**parts["train"], **parts["valid"]}
+    assert len(parts["valid"]) == 1 and len(rows) == 4
+    row = rows["-a_bcdefgh1_000045"]
+    assert row["video"] == "../videos/-a_bcdefgh1_000045.mp4"
+    row = rows["gone_efgh_4_000000"]
+    assert row["path"] == "{data_root}/videos/gone_efgh_4_000000.mp4"
+    assert "video" not in rows["Yabcdefgh_2_000008"]
+    assert report["missing"]["train"] + report["missing"]["valid"] == 1
+    with pytest.raises(DataError, match="decode is for sounds"):
+        preparation("VGGSound", videos=True, decode=True)
