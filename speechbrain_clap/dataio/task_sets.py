@@ -26,7 +26,7 @@ class TaskPairs(ManifestPairs):
     rows : dict
         Id to row of one part of a set; those that do not fit are left out.
     rule : callable
-        Of ``speechbrain_clap.dataio.task_rules``.
+        Of ``speechbrain_clap.dataio.task_rules`` or ``task_questions``.
 
     Example
     -------

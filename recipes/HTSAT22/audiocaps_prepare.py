@@ -1,0 +1,1 @@
+../AudioCaps/audiocaps_prepare.py

@@ -1,0 +1,1 @@
+../Captioning/compositions_prepare.py

@@ -1,0 +1,1 @@
+../FSD50K/fsd50k_prepare.py

@@ -1,0 +1,1 @@
+../MACS/macs_prepare.py

@@ -1,0 +1,1 @@
+../ZeroShot/nsynth_prepare.py

@@ -1,0 +1,1 @@
+../SoundDescs/sounddescs_prepare.py

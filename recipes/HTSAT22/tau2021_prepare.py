@@ -1,0 +1,1 @@
+../TAU2021/tau2021_prepare.py

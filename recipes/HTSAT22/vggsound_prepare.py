@@ -1,0 +1,1 @@
+../VGGSound/vggsound_prepare.py

@@ -1,0 +1,1 @@
+../WavCaps/wavcaps_prepare.py

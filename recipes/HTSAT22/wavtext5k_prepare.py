@@ -1,0 +1,1 @@
+../WavText5K/wavtext5k_prepare.py
