@@ -93,5 +93,7 @@ def to_png(figure):
     b'PNG'
     """
     stream = io.BytesIO()
-    figure.savefig(stream, format="png", metadata={"Software": None})
+    figure.savefig(
+        stream, format="png", bbox_inches="tight", metadata={"Software": None}
+    )
     return stream.getvalue()
