@@ -77,7 +77,8 @@ def draw_parts(rows, fractions, seed):
         taken = taken or [min(order, key=lambda source: len(groups[source]))]
         for source in taken:
             part_of |= dict.fromkeys(groups[source], part)
-        order = [source for source in order if source not in set(taken)]
+        drawn = set(taken)
+        order = [source for source in order if source not in drawn]
     return {
         part: {name: rows[name] for name in rows if part_of[name] == part}
         for part in ("train", *wanted)
