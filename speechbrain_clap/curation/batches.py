@@ -5,10 +5,13 @@ Authors
 """
 
 import numpy as np
+import torch
 from speechbrain.utils.logger import get_logger
+from tqdm import tqdm
 
 from speechbrain_clap.dataio.audio import BadClipError
 from speechbrain_clap.dataio.manifest import LOGGED_CLIPS
+from speechbrain_clap.utils.distributed import rank
 
 logger = get_logger(__name__)
 
@@ -100,3 +103,67 @@ def bad_clips(read, ids, on_bad_clip):
     for row in list(bad)[:LOGGED_CLIPS]:
         logger.warning("Left out: %s: %s", ids[row], bad[row])
     return bad
+
+
+class ReadableClips(torch.utils.data.Dataset):
+    """Clips, or in their place words about what is wrong with them.
+
+    Arguments
+    ---------
+    clips : sequence
+        Of dicts with `sig`, whose reader raises ``BadClipError``.
+
+    Example
+    -------
+    >>> ReadableClips([{"sig": "a wave"}])[0]
+    (0, 'a wave', None)
+    """
+
+    def __init__(self, clips):
+        self.clips = clips
+
+    def __len__(self):
+        return len(self.clips)
+
+    def __getitem__(self, i):
+        """Reads a clip.
+
+        Arguments
+        ---------
+        i : int
+            Row.
+
+        Returns
+        -------
+        tuple
+            The row, the wave or None, and what is wrong or None.
+        """
+        try:
+            return i, self.clips[i]["sig"], None
+        except BadClipError as error:
+            # The cause is without the reader's advice, which is about a rule.
+            return i, None, str(error.__cause__ or error)
+
+
+def progress_bar(words, total):
+    """A bar with the time left, on the first rank.
+
+    Arguments
+    ---------
+    words : str
+        What is counted.
+    total : int
+        How many there are; 0: no bar.
+
+    Returns
+    -------
+    tqdm.tqdm
+        The bar.
+
+    Example
+    -------
+    >>> with progress_bar("sounds", 0) as bar:
+    ...     _ = bar.update(1)
+    """
+    hidden = rank() != 0 or not total
+    return tqdm(desc=words, total=total, dynamic_ncols=True, disable=hidden)

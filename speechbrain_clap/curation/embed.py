@@ -9,16 +9,19 @@ import hashlib
 import numpy as np
 import pyarrow as pa
 import torch
-from tqdm import tqdm
 
-from speechbrain_clap.curation.batches import bad_clips, cut, stack_batches
+from speechbrain_clap.curation.batches import (
+    ReadableClips,
+    bad_clips,
+    cut,
+    progress_bar,
+    stack_batches,
+)
 from speechbrain_clap.curation.embed_parts import embed_parts
-from speechbrain_clap.dataio.audio import BadClipError
 from speechbrain_clap.dataio.clips import clip_policy
 from speechbrain_clap.dataio.pairs import ClipPairs
 from speechbrain_clap.dataio.segments import SegmentReader
 from speechbrain_clap.utils.digest import weights_digest
-from speechbrain_clap.utils.distributed import rank
 
 PLACE = {
     "path": pa.string(),
@@ -114,7 +117,7 @@ def embed_sounds(
     }
     # "stop", so that what is wrong comes out of the worker that met it.
     reader = SegmentReader(model.sample_rate, seconds, on_bad_clip="stop")
-    clips = _Readable(ClipPairs(sounds, reader, policy))
+    clips = ReadableClips(ClipPairs(sounds, reader, policy))
 
     def _embed(parts):
         batches = [cut(part, batch_size) for part in parts]
@@ -125,7 +128,9 @@ def embed_sounds(
             collate_fn=list,
         )
         loaded = iter(loader)
-        with _bar(f"{sounds.name}: sounds", sum(map(len, parts))) as bar:
+        with progress_bar(
+            f"{sounds.name}: sounds", sum(map(len, parts))
+        ) as bar:
             for part in batches:
                 vectors, bad = [], {}
                 for batch in part:
@@ -197,7 +202,7 @@ def embed_texts(model, texts, folder, batch_size=64, rows_per_part=8192):
     }
 
     def _embed(parts):
-        with _bar("captions", sum(map(len, parts))) as bar:
+        with progress_bar("captions", sum(map(len, parts))) as bar:
             for part in parts:
                 # Texts of like length share a batch: less padding to compute.
                 order = sorted(part, key=lambda i: len(texts.texts[i]))
@@ -223,23 +228,6 @@ def embed_texts(model, texts, folder, batch_size=64, rows_per_part=8192):
     return embed_parts(folder, fingerprint, count, rows_per_part, _embed, _rows)
 
 
-class _Readable(torch.utils.data.Dataset):
-    """Clips, or in their place words about what is wrong with them."""
-
-    def __init__(self, clips):
-        self.clips = clips
-
-    def __len__(self):
-        return len(self.clips)
-
-    def __getitem__(self, i):
-        try:
-            return i, self.clips[i]["sig"], None
-        except BadClipError as error:
-            # The cause is without the reader's advice, which is about a rule.
-            return i, None, str(error.__cause__ or error)
-
-
 def _embed_batch(model, read):
     """Embeddings of a batch, NaN where there is no sound; [B, D]."""
     good = [k for k, (_, wav, _) in enumerate(read) if wav is not None]
@@ -256,12 +244,6 @@ def _embed_batch(model, read):
 
 def _numpy(embeddings):
     return embeddings.float().cpu().numpy()
-
-
-def _bar(words, total):
-    """A bar with the time left, on the first rank."""
-    hidden = rank() != 0 or not total
-    return tqdm(desc=words, total=total, dynamic_ncols=True, disable=hidden)
 
 
 def _digest(lines):

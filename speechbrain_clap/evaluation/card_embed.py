@@ -10,18 +10,22 @@ import pathlib
 import numpy as np
 import pyarrow as pa
 import torch
-from tqdm import tqdm
 
 from speechbrain_clap.checkpoints.published import fetch
+from speechbrain_clap.curation.batches import (
+    ReadableClips,
+    bad_clips,
+    cut,
+    progress_bar,
+    stack_batches,
+)
 from speechbrain_clap.curation.embed_parts import embed_parts
-from speechbrain_clap.dataio.audio import BadClipError
 from speechbrain_clap.dataio.clips import clip_policy
 from speechbrain_clap.dataio.pairs import ClipPairs
 from speechbrain_clap.dataio.segments import SegmentReader
 from speechbrain_clap.dataio.sounds import FileSounds
 from speechbrain_clap.evaluation.retrieval_part import LONG, PADDING
 from speechbrain_clap.utils.digest import weights_digest
-from speechbrain_clap.utils.distributed import rank
 
 SOUNDS_PER_PART = 512  # what a kill can cost a rank, and what ranks share
 TEXTS_PER_PART = 256
@@ -174,44 +178,46 @@ class CardCache:
                 seconds, embedder.sample_rate, embedder.padding
             )
         reader = SegmentReader(embedder.sample_rate, seconds, "stop")
-        clips = _Clips(ClipPairs(sounds, reader, policy), self.on_bad_clip)
-        batches = [
-            part[first : first + self.batch_size]
-            for part in parts
-            for first in range(0, len(part), self.batch_size)
-        ]
+        batches = [cut(part, self.batch_size) for part in parts]
         loaded = iter(
             torch.utils.data.DataLoader(
-                clips,
-                batch_sampler=[list(batch) for batch in batches],
+                ReadableClips(ClipPairs(sounds, reader, policy)),
+                batch_sampler=[list(b) for part in batches for b in part],
                 num_workers=self.num_workers,
                 collate_fn=list,
             )
         )
-        with _bar(sounds.name, parts) as bar:
-            for part in parts:
-                made, bad = {}, {}
-                for _ in range(0, len(part), self.batch_size):
+        with progress_bar(sounds.name, sum(map(len, parts))) as bar:
+            for part in batches:
+                vectors, bad = [], {}
+                for _ in part:
                     read = next(loaded)
-                    good = [(i, wav) for i, wav, _ in read if wav is not None]
-                    bad |= {i: why for i, wav, why in read if wav is None}
-                    if good:
-                        made |= self._embed_batch(good)
+                    bad |= bad_clips(
+                        ((i, why) for i, _, why in read),
+                        sounds.ids,
+                        self.on_bad_clip,
+                    )
+                    vectors.append(self._embed_batch(read))
                     bar.update(len(read))
-                yield _rows(made, part), bad
+                yield stack_batches(vectors), bad
 
-    def _embed_batch(self, good):
-        """Row to vector."""
-        waves = [wav for _, wav in good]
+    def _embed_batch(self, read):
+        """Embeddings of a batch, NaN where there is no sound; [B, D]."""
+        good = [k for k, (_, wav, _) in enumerate(read) if wav is not None]
+        if not good:
+            return np.zeros((len(read), 0), np.float32)
+        waves = [read[k][1] for k in good]
         longest = max(map(len, waves))
         lens = torch.tensor([len(w) / longest for w in waves]).double()
         batch = torch.nn.utils.rnn.pad_sequence(waves, batch_first=True)
-        vectors = self.embedder.encode_audio(batch, lens).cpu().numpy()
-        return {i: v for (i, _), v in zip(good, vectors, strict=True)}
+        made = self.embedder.encode_audio(batch, lens).float().cpu().numpy()
+        vectors = np.full((len(read), made.shape[1]), np.nan, np.float32)
+        vectors[good] = made
+        return vectors
 
     def _embed_texts(self, texts, parts):
         """Vectors of each part."""
-        with _bar("texts", parts) as bar:
+        with progress_bar("texts", sum(map(len, parts))) as bar:
             for part in parts:
                 # Texts of like length share a batch: less padding to compute.
                 order = sorted(part, key=lambda i: len(texts[i]))
@@ -224,35 +230,7 @@ class CardCache:
                     pairs = zip(batch, vectors.cpu().numpy(), strict=True)
                     made |= dict(pairs)
                     bar.update(len(batch))
-                yield _rows(made, part), {}
-
-
-class _Clips(torch.utils.data.Dataset):
-    """Clips, or in their place words about what is wrong with them."""
-
-    def __init__(self, clips, on_bad_clip):
-        self.clips = clips
-        self.on_bad_clip = on_bad_clip
-
-    def __len__(self):
-        return len(self.clips)
-
-    def __getitem__(self, i):
-        try:
-            return i, self.clips[i]["sig"], None
-        except BadClipError as error:
-            if self.on_bad_clip == "stop":
-                raise
-            return i, None, str(error.__cause__ or error)
-
-
-def _rows(made, part):
-    """Vectors of a part, NaN where there is none; of no width if all lack."""
-    width = len(next(iter(made.values()))) if made else 0
-    vectors = np.full((len(part), width), np.nan, np.float32)
-    for i, vector in made.items():
-        vectors[i - part.start] = vector
-    return vectors
+                yield np.stack([made[i] for i in part]), {}
 
 
 def _read(store):
@@ -260,13 +238,6 @@ def _read(store):
     vectors = store.read(0, len(store)).astype(np.float32)
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors / np.maximum(norms, 1e-12)
-
-
-def _bar(words, parts):
-    """A bar with the time left, on the first rank."""
-    total = sum(map(len, parts))
-    hidden = rank() != 0 or not total
-    return tqdm(desc=words, total=total, dynamic_ncols=True, disable=hidden)
 
 
 def _digest(lines):
