@@ -25,15 +25,16 @@ KEYS = ("pitch", "velocity", "qualities_str", "instrument_family_str")
 HOW_TO_GET = (
     "Pass --nsynth_folder=<folder with nsynth-test/ (audio/ and "
     "examples.json)> (4,096 notes, 350 MB: "
-    "https://magenta.tensorflow.org/datasets/nsynth)."
+    "https://magenta.tensorflow.org/datasets/nsynth), for training "
+    "nsynth-train/ beside it (289,205 notes)."
 )
 
 
 def prepare_nsynth(
     data_folder, manifest_folder, on_bad_clip="skip", decode=False,
-    skip_prep=False,
+    train=False, skip_prep=False,
 ):  # fmt: skip
-    """Writes `test.json`, `valid.json` and `prepare.json`.
+    """Writes `test.json`, `prepare.json`, and `valid.json` where it is there.
 
     Rows have `pitch` (MIDI, as text), `velocity`, `instrument` and
     `qualities` (a list, often empty); `classes` in `prepare.json` has the
@@ -49,6 +50,8 @@ def prepare_nsynth(
         Gets the manifests.
     on_bad_clip, decode : str, bool
         As for ``speechbrain_clap.dataio.labelled.prepare_labelled``.
+    train : bool
+        Write `train.json` too, which needs `nsynth-train/`.
     skip_prep : bool
         Do nothing: the manifests are there.
 
@@ -61,12 +64,12 @@ def prepare_nsynth(
     """
     if skip_prep:
         return
-    root = find_folder(data_folder, HOW_TO_GET, "nsynth-test/examples.json")
-    parts = {
-        part: _notes(root / f"nsynth-{part}")
-        for part in ("valid", "test")
-        if (root / f"nsynth-{part}" / "examples.json").is_file()
-    }
+    needed = ["train", "test"] if train else ["test"]
+    lists = [f"nsynth-{part}/examples.json" for part in needed]
+    root = find_folder(data_folder, HOW_TO_GET, *lists)
+    parts = {part: _notes(root / f"nsynth-{part}") for part in needed}
+    if (root / "nsynth-valid" / "examples.json").is_file():
+        parts["valid"] = _notes(root / "nsynth-valid")
     pitches = {int(row["pitch"]) for row in parts["test"].values()}
     classes = {
         "pitch": [str(pitch) for pitch in sorted(pitches)],

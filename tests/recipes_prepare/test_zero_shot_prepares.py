@@ -206,6 +206,25 @@ def test_nsynth_has_four_kinds_of_labels(data, sound, prepared):
     assert len(report["classes"]["instrument"]) == 11
 
 
+def test_nsynth_with_its_training_notes(data, sound, prepared):
+    def part(name, pitch):
+        note = f"bass_synthetic_{pitch:03d}-{pitch:03d}-127"
+        about = {"pitch": pitch, "velocity": 127, "qualities_str": []}
+        about["instrument_family_str"] = "bass"
+        write(data / f"nsynth-{name}/examples.json", json.dumps({note: about}))
+        sound(f"nsynth-{name}/audio/{note}.wav")
+
+    part("test", 30)
+    with pytest.raises(FileNotFoundError, match=r"nsynth-train/examples\.json"):
+        prepared("nsynth", train=True)
+    part("train", 31)
+    rows, report = prepared("nsynth")
+    assert set(rows) == {"test"}
+    rows, report = prepared("nsynth", train=True)
+    assert [row["pitch"] for row in rows["train"].values()] == ["31"]
+    assert report["classes"]["pitch"] == ["30"]
+
+
 def test_beijing_opera(sound, prepared):
     sound("205972__ajaysm__daluo.wav")
     sound("sub/205973__ajaysm__bangu-12.wav")
