@@ -261,7 +261,8 @@ def write_compositions(
     Returns
     -------
     dict
-        Id to `file`, `captions` and `labels` (of the sources heard), as
+        Id to `file`, `captions`, `labels` (of the sources heard) and `events`
+        (onset and offset in seconds, and label; backgrounds are none), as
         ``speechbrain_clap.dataio.captioned.prepare_pairs`` takes them.
 
     Raises
@@ -291,6 +292,15 @@ def write_compositions(
             "file": path,
             "captions": caption_composition(events, background),
             "labels": labels + [background] * (background is not None),
+            "events": [
+                [
+                    layer["event_time"],
+                    layer["event_time"] + layer["event_duration"],
+                    layer["label"],
+                ]
+                for layer in plan["layers"]
+                if layer["role"] == "foreground"
+            ],
         }
     write_mixes(tasks, None, workers)
     return written

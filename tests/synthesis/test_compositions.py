@@ -20,6 +20,7 @@ from speechbrain_clap.synthesis.compositions import (
     sources_named,
     write_compositions,
 )
+from speechbrain_clap.synthesis.jams import SUFFIX, read_jams
 from speechbrain_clap.synthesis.soundscape import Mixer
 from speechbrain_clap.synthesis.sources import SourceBank
 
@@ -95,6 +96,12 @@ def test_files(rows, tmp_path):
         assert row["file"].read_bytes() == found[name]["file"].read_bytes()
         assert soundfile.info(row["file"]).frames == 8000
         assert set(row["labels"]) == sources_named(row["captions"][0])
+        plan, _, _ = read_jams(row["file"].with_suffix(SUFFIX))
+        assert row["events"] == [
+            [x["event_time"], x["event_time"] + x["event_duration"], x["label"]]
+            for x in plan["layers"]
+            if x["label"] in EVENTS
+        ]
     assert [x["captions"] for x in other.values()] != [
         x["captions"] for x in again.values()
     ]
