@@ -70,6 +70,11 @@ def open_captioner(captioner, weights=None, device=None):
     callable or None
         Takes a list of files, gives a caption of each.
 
+    Raises
+    ------
+    FileNotFoundError
+        If `captioner` is neither, or the folder of something else.
+
     Example
     -------
     >>> open_captioner(None) is None
@@ -80,6 +85,11 @@ def open_captioner(captioner, weights=None, device=None):
     device = device or infer_device()
     if captioner == FAMILY:
         return Captioner.from_published(weights, device=device).caption_files
+    if not pathlib.Path(captioner).is_dir():
+        raise FileNotFoundError(
+            f"captioner is {captioner}: expected the folder model/ that the "
+            f"training of a captioner left, or {FAMILY}"
+        )
     return Captioner.from_hparams(
         source=captioner, run_opts={"device": device}
     ).caption_files
