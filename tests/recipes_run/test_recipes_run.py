@@ -2,7 +2,8 @@
 
 Each row of tests/recipes/<Dataset>.csv is one command: its script and YAML
 with its ``test_debug_flags``. What ``test_debug_checks`` lists must be there
-afterwards.
+afterwards. One recipe of each kind runs on a pretended GPU, too, where what
+has been left on the CPU is found: see tests/pretended_gpu.py.
 
 Authors
  * The speechbrain_clap team 2026
@@ -12,17 +13,24 @@ import collections
 import csv
 import os
 import re
+import runpy
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST_SECONDS = 120
 SHOWN_CHARACTERS = 4000
 ROWS_OF_A_TABLE = 2  # that are run; the others of the table are loaded only
+GPU = ROOT / "tests" / "pretended_gpu.py"
+ON_GPU = """
+APwD-apwd AudioSet-audioclip_stage1_small Captioning-captioner_small ESC50-clap
+VGGSound-wav2clip_small
+""".split()
 
 
 def recipe_params():
@@ -71,23 +79,26 @@ def expected_files(checks):
     return [name.strip() for name in names if name.strip()]
 
 
-@pytest.mark.parametrize("row", recipe_params())
-def test_recipe_runs(row, tmp_path):
-    output_folder = tmp_path / "output"
-    script = ROOT / row["Script_file"]
-    command = [
-        sys.executable,
-        row["Script_file"],
-        row["Hparam_file"],
-        *shlex.split(row["test_debug_flags"]),
-        "--device=cpu",
-        f"--output_folder={output_folder}",
-        "--debug",
-        "--debug_persistently",
-    ]
-    path = os.pathsep.join([str(script.parent), str(ROOT)])
+def run(command, script):
+    """Runs one command from the root, as a recipe test of SpeechBrain does.
+
+    Arguments
+    ---------
+    command : list of str
+        What follows the name of Python.
+    script : str
+        Of the recipe: its folder is in the path.
+
+    Returns
+    -------
+    int
+        The exit status.
+    str
+        The command, and the end of what it printed.
+    """
+    path = os.pathsep.join([str((ROOT / script).parent), str(ROOT)])
     result = subprocess.run(
-        command,
+        [sys.executable, *command],
         cwd=ROOT,  # the CSVs' paths start here
         env={**os.environ, "PYTHONPATH": path, "MPLBACKEND": "Agg"},
         stdin=subprocess.DEVNULL,
@@ -97,13 +108,73 @@ def test_recipe_runs(row, tmp_path):
         timeout=LONGEST_SECONDS,
     )
     shown = f"{shlex.join(command)}\n{result.stdout[-SHOWN_CHARACTERS:]}"
-    assert result.returncode == 0, shown
+    return result.returncode, shown
+
+
+def run_row(row, output_folder, *options):
+    """Runs a row; what its `test_debug_checks` lists must be there then.
+
+    Arguments
+    ---------
+    row : dict
+        Of a CSV.
+    output_folder : pathlib.Path
+        For the recipe.
+    *options : str
+        The device and what it asks for.
+    """
+    command = [
+        row["Script_file"],
+        row["Hparam_file"],
+        *shlex.split(row["test_debug_flags"]),
+        *options,
+        f"--output_folder={output_folder}",
+        "--debug",
+        "--debug_persistently",
+    ]
+    if "--device=cpu" not in options:
+        command.insert(0, str(GPU))
+    status, shown = run(command, row["Script_file"])
+    assert status == 0, shown
     missing = [
         name
         for name in expected_files(row["test_debug_checks"])
         if not (output_folder / name).exists()
     ]
     assert not missing, f"not written: {missing}\n{shown}"
+
+
+@pytest.mark.parametrize("row", recipe_params())
+def test_recipe_runs(row, tmp_path):
+    run_row(row, tmp_path / "output", "--device=cpu")
+
+
+@pytest.mark.parametrize(
+    "row", [param for param in recipe_params() if param.id in ON_GPU]
+)
+def test_recipe_runs_on_a_pretended_gpu(row, tmp_path):
+    options = ("--device=lazy", "--precision=fp32")
+    run_row(row, tmp_path / "output", *options)
+
+
+def test_a_pretended_gpu_computes_and_refuses_what_is_on_the_cpu():
+    pretended_gpu = runpy.run_path(str(GPU))["pretended_gpu"]
+    with pretended_gpu() as device:
+        layer = torch.nn.Linear(2, 1).to(device)
+        x = torch.tensor([[1.0, 2.0]], device=device)
+        layer(x).sum().backward()
+        assert layer.weight.grad.device.type == device
+        assert layer.weight.grad.tolist() == [[1.0, 2.0]]
+        assert x[:, torch.tensor([1])].cpu().numpy().tolist() == [[2.0]]
+        assert (2.0 * x + torch.tensor(1.0)).tolist() == [[3.0, 5.0]]
+        with pytest.raises(RuntimeError, match=r"the CPU, \[1, 2\], beside"):
+            x + torch.ones(1, 2)
+        with pytest.raises(RuntimeError, match="a tensor of the CPU"):
+            torch.ones(2)[torch.tensor([1], device=device)]
+        with pytest.raises(RuntimeError, match="a generator of the CPU"):
+            torch.rand(2, device=device, generator=torch.Generator())
+        with pytest.raises(TypeError, match="use cpu"):
+            x.numpy()
 
 
 def test_expected_files_are_read_as_speechbrain_reads_them():
