@@ -101,6 +101,27 @@ class OnGPU(torch.Tensor):
         """
         return self.inner.tolist()
 
+    def new_tensor(self, data, *, dtype=None, device=None):
+        """Makes another one.
+
+        Arguments
+        ---------
+        data : object
+            As ``torch.tensor`` takes it.
+        dtype : torch.dtype or None
+            None: that of this tensor.
+        device : str or None
+            None: that of this tensor.
+
+        Returns
+        -------
+        torch.Tensor
+            With these values.
+        """
+        return torch.tensor(
+            data, dtype=dtype or self.dtype, device=device or self.device
+        )
+
     def numpy(self, **_):
         """Fails, as a GPU's tensor does.
 
@@ -140,6 +161,18 @@ class OnGPU(torch.Tensor):
             What the operation gives.
         """
         return _compute(func, args, dict(kwargs or {}))
+
+
+class _Generator(torch.Generator):
+    """A generator of any device; the pretended one's is on the CPU."""
+
+    of_the_gpu = []  # kept, so that no later one gets a number of theirs
+
+    def __new__(cls, device="cpu"):
+        if not _is_ours(device):
+            return super().__new__(cls, device)
+        cls.of_the_gpu.append(super().__new__(cls, "cpu"))
+        return cls.of_the_gpu[-1]
 
 
 class _Mode(TorchDispatchMode):
@@ -213,7 +246,10 @@ def _check(func, name, args, leaves, made_here):
         and not isinstance(x, OnGPU)
         and x.dim() > 0
     ]
-    if made_here and any(isinstance(x, torch.Generator) for x in leaves):
+    # Operations see generators by other objects of Python.
+    known = {x._cdata for x in _Generator.of_the_gpu}
+    drawn_by = {x._cdata for x in leaves if isinstance(x, torch._C.Generator)}
+    if made_here and not drawn_by <= known:
         raise RuntimeError(f"{func}: a generator of the CPU on the GPU")
     if name in INDEXING:  # indices may be the CPU's, all else may not
         others = [
@@ -259,6 +295,7 @@ def pretended_gpu():
     with (
         mock.patch("torch.tensor", _tensor),
         mock.patch("torch.as_tensor", _as_tensor),
+        mock.patch("torch.Generator", _Generator),
         mock.patch("torch.amp.autocast_mode.autocast.__init__", _autocast),
         _Mode(),
     ):
