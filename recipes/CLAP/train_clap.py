@@ -115,9 +115,8 @@ def train(hparams_file, run_opts, overrides):
     def _export(folder, facts):
         return export_clap(folder, hparams_file, overrides, clap, [], facts)
 
-    evaluate_pairs(
-        brain, hparams, sets.tests, sets.sounds, sets.facts(), _export
-    )
+    facts = {**sets.facts(), "clip_policy": hparams["clip_policy"]}
+    evaluate_pairs(brain, hparams, sets.tests, sets.sounds, facts, _export)
     ddp_barrier()
 
 
