@@ -77,7 +77,8 @@ def test_clotho_aqa(prepare, tmp_path, write_sound):
 def test_mixes_tell_the_times_of_their_events(prepare, tmp_path):
     options = {"sounds_folder": str(SAMPLES), "seconds": 0.5}
     options |= {"counts": {"train": 6, "valid": 1, "test": 1}, "seed": 3}
-    prepare("mixes")(str(tmp_path / "mixes"), str(tmp_path / "save"), **options)
+    mixes = str(tmp_path / "mixes")
+    prepare("compositions")(mixes, str(tmp_path / "save"), **options)
     rows = written(tmp_path / "save", "train")["train"].values()
     assert len(rows) == 6 and any(len(row["events"]) > 1 for row in rows)
     words = {2: "twice", 3: "three times"}
