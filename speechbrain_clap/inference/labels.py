@@ -52,12 +52,22 @@ def classify_embedding(embedder, embedding, scale, labels, templates):
         )
     if len(set(labels)) < len(labels):
         raise ValueError(f"labels hold a name twice: {labels}")
-    with embedder.inference_ctx:
-        text = embedder.model.encode_classes(
-            labels, templates or embedder.hparams.templates
-        )
+    templates = templates or embedder.hparams.templates
+    text = _encode_classes(embedder, labels, templates).to(embedding.device)
     probabilities = (scale * (text @ embedding)).softmax(0).tolist()
     ranked = sorted(
         zip(labels, probabilities, strict=True), key=lambda pair: -pair[1]
     )
     return dict(ranked)
+
+
+def _encode_classes(embedder, labels, templates):
+    """Embeddings of labels, kept for the next sound with the same ones."""
+    weights = [(p._version, p.dtype) for p in embedder.model.parameters()]
+    asked = (labels, list(templates), weights)
+    known, text = getattr(embedder, "class_embeddings", (None, None))
+    if known != asked:
+        with embedder.inference_ctx:
+            text = embedder.model.encode_classes(labels, templates)
+        embedder.class_embeddings = (asked, text)
+    return text

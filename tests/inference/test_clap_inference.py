@@ -142,3 +142,24 @@ def test_frozen_and_in_eval_mode(clap):
     """Inference needs no gradient and no batch statistics."""
     assert not any(p.requires_grad for p in clap.mods.parameters())
     assert not clap.mods.clap.audio_encoder.training
+
+
+def test_labels_are_embedded_once_for_many_files(clap, tmp_path, monkeypatch):
+    """And again for other labels, other prompts, and other weights."""
+    path, asked = write(tmp_path, "a.wav", 1.0), []
+    encode = clap.model.encode_classes
+
+    def _encode(labels, templates):
+        asked.append(labels)
+        return encode(labels, templates)
+
+    monkeypatch.setattr(clap.model, "encode_classes", _encode)
+    labels = ["dog", "rain"]
+    first = clap.classify_file(path, labels)
+    assert clap.classify_file(path, labels) == first and len(asked) == 1
+    assert set(clap.classify_file(path, ["rain", "sea"])) == {"rain", "sea"}
+    assert clap.classify_file(path, labels, ["a {} here"]) != first
+    assert clap.classify_file(path, labels) == first and len(asked) == 4
+    with torch.no_grad():
+        clap.model.text_projection.weight.mul_(-1)
+    assert clap.classify_file(path, labels) != first and len(asked) == 5
