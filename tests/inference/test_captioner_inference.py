@@ -19,6 +19,7 @@ from speechbrain_clap.checkpoints.reading import CheckpointError  # noqa: E402
 from speechbrain_clap.checkpoints.start_captioner import (  # noqa: E402
     start_captioner,
 )
+from speechbrain_clap.cli.main import main  # noqa: E402
 from speechbrain_clap.inference import Captioner  # noqa: E402
 from speechbrain_clap.models.export import export_model  # noqa: E402
 from speechbrain_clap.utils.hparams import load_hparams  # noqa: E402
@@ -88,7 +89,7 @@ def folder(request, tmp_path):
     return folder, captioner
 
 
-def test_folder_to_captions(folder, tmp_path):
+def test_folder_to_captions(folder, tmp_path, capsys):
     """Files of any length and rate; batched as alone; options."""
     folder, trained = folder
     captioner = Captioner.from_hparams(source=folder)
@@ -111,6 +112,16 @@ def test_folder_to_captions(folder, tmp_path):
     assert captioner.caption_files(paths, **drawn) == [
         captioner.caption_file(path, **drawn) for path in paths
     ]
+    shell = ["caption", str(folder), *paths, "--device", "cpu"]
+    asked = {(): {}, ("--top_p", "0.9", "--seed", "5"): drawn}
+    asked["--prompt", "", "--beam_size", "1"] = {"prompt": "", "beam_size": 1}
+    for words, options in asked.items():
+        capsys.readouterr()
+        assert main([*shell, *words]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        captions = captioner.caption_files(paths, **options)
+        pairs = zip(paths, captions, strict=True)
+        assert lines == [f"{path}\t{caption}" for path, caption in pairs]
     other = captioner.caption_files(paths, prompt="", max_length=3)
     assert other != together
     # A padded wave and its length are the wave; a short one is repeated.
